@@ -1,0 +1,136 @@
+//! The secret that is sent, and how it is drawn.
+
+use std::fmt;
+
+use rand::{Rng, RngExt};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::policy::{Alphabet, CodeFormat};
+
+/// A one-time code in clear. It prints as `Code(******)` and is wiped when dropped.
+#[derive(Clone)]
+pub struct Code(Zeroizing<String>);
+
+/// In constant time, like every comparison of a secret.
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Code {}
+
+/// Why a text is no code. None of these costs a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCode {
+    /// Nothing was left after removing spaces and hyphens.
+    #[error("the code is empty")]
+    Empty,
+    /// Something else than ASCII letters and digits.
+    #[error("a code has ASCII letters and digits only")]
+    Characters,
+    /// Longer than any code could be.
+    #[error("the code is too long")]
+    TooLong,
+}
+
+impl Code {
+    /// The most characters that a guess may have. Longer texts are refused as malformed: no code is
+    /// longer than 10, and a bound keeps the comparison's cost constant.
+    pub const MAX_LEN: usize = 32;
+
+    /// Draws a code uniformly (NIST SP 800-63B-4 §3.1.3.2). `random_range` rejects instead of taking
+    /// a remainder, so that no character is likelier than another.
+    pub fn generate(format: CodeFormat, rng: &mut impl Rng) -> Self {
+        let alphabet: &[u8] = match format.alphabet {
+            Alphabet::Digits => b"0123456789",
+            Alphabet::UpperAlphanumeric => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+        };
+        Self(Zeroizing::new(
+            (0..format.length).map(|_| char::from(alphabet[rng.random_range(0..alphabet.len())])).collect(),
+        ))
+    }
+
+    /// Reads what a person typed: ASCII spaces and hyphens are dropped, case is kept.
+    ///
+    /// # Errors
+    /// What is left is empty, longer than [`Code::MAX_LEN`], or not ASCII letters and digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidCode> {
+        if text.len() > 4 * Self::MAX_LEN {
+            return Err(InvalidCode::TooLong);
+        }
+        let code: Zeroizing<String> =
+            Zeroizing::new(text.chars().filter(|c| !matches!(c, ' ' | '-')).collect());
+        if code.is_empty() {
+            return Err(InvalidCode::Empty);
+        }
+        if !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(InvalidCode::Characters);
+        }
+        if code.len() > Self::MAX_LEN {
+            return Err(InvalidCode::TooLong);
+        }
+        Ok(Self(code))
+    }
+
+    /// The clear code. For rendering, digests and the answer of a return-code call; never log it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(******)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    #[test]
+    fn a_typed_code_loses_spaces_and_hyphens_and_nothing_else() {
+        assert_eq!(Code::parse(" 123-456 ").unwrap().expose(), "123456");
+        assert_eq!(Code::parse("aB12").unwrap().expose(), "aB12");
+        for (bad, why) in [
+            ("", InvalidCode::Empty),
+            (" - ", InvalidCode::Empty),
+            ("12345\u{0660}", InvalidCode::Characters),
+            ("１２３４５６", InvalidCode::Characters),
+            ("123456\n", InvalidCode::Characters),
+            ("12\u{200d}3456", InvalidCode::Characters),
+            ("123.456", InvalidCode::Characters),
+        ] {
+            assert_eq!(Code::parse(bad), Err(why), "{bad:?}");
+        }
+        assert_eq!(Code::parse(&"1".repeat(33)), Err(InvalidCode::TooLong));
+    }
+
+    #[test]
+    fn debug_shows_no_digit() {
+        assert_eq!(format!("{:?}", Code::parse("123456").unwrap()), "Code(******)");
+    }
+
+    /// The peer that drew `len - 1` never issued a 9; the one that took a remainder was biased
+    /// (peer-faults row 24). 10^6 codes, χ² with 9 degrees of freedom below 27.88 (p > 0.001).
+    #[test]
+    fn every_digit_is_equally_likely_at_every_position() {
+        let mut rng = StdRng::seed_from_u64(7);
+        let format = CodeFormat { alphabet: Alphabet::Digits, length: 6 };
+        let mut counts = [[0u32; 10]; 6];
+        for _ in 0..1_000_000 {
+            let code = Code::generate(format, &mut rng);
+            for (position, digit) in code.expose().bytes().enumerate() {
+                counts[position][usize::from(digit - b'0')] += 1;
+            }
+        }
+        for position in counts {
+            let chi: f64 = position.iter().map(|&n| (f64::from(n) - 1e5).powi(2) / 1e5).sum();
+            assert!(chi < 27.88, "χ² = {chi}: {position:?}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What is asked of an engine, and what it answers.
+//!
+//! Commands are complete: they carry the instant, the randomness and the limits that the decision
+//! needs. Expected results are outcomes; errors are what the caller cannot fix.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use minicbor::{Decode, Encode};
+
+use super::idempotency::IdempotencyClaim;
+use crate::code::Code;
+use crate::ids::VerificationId;
+use crate::keys::{ContextDigest, RecipientKey};
+use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
+use crate::policy::{Caps, Terms};
+use crate::recipient::{Recipient, RecipientKeys};
+use crate::time::Timestamp;
+use crate::verification::{ClientKey, Status, Verification};
+
+/// What the caller means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intent {
+    /// "Start": sends again while one is pending, opens a new one otherwise, also after the checks of
+    /// the last one are used up.
+    Start,
+    /// "Send", in APIs where start and resend are one call: as `Start`, but refused after the checks
+    /// are used up until the window has closed (core rule C5).
+    StartOrResend,
+    /// "Resend", addressed by recipient: never opens anything; refused when nothing is pending.
+    ResendOnly,
+}
+
+/// What happens with the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// It is sent.
+    Send,
+    /// It goes back to the caller, who delivers it. Waits for and starts no cool-down (C14).
+    Return,
+    /// Everything is counted as if it were sent, and nothing is: a look-alike (C10).
+    Pretend,
+}
+
+/// One address to send to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DestinationRequest {
+    /// What stands for it.
+    pub keys: RecipientKeys,
+    /// The address; `None` for nobody, with [`Delivery::Pretend`].
+    pub recipient: Option<Recipient>,
+    /// How to reach it.
+    pub channel: Channel,
+}
+
+/// Open a verification, or send again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StartCommand {
+    /// Who asks.
+    pub tenant: TenantId,
+    /// What for.
+    pub purpose: Purpose,
+    /// Through which wire API.
+    pub dialect: DialectName,
+    /// In which language.
+    pub locale: Locale,
+    /// What the caller means.
+    pub intent: Intent,
+    /// What happens with the code.
+    pub delivery: Delivery,
+    /// Whom: at least one. The first one that is refused decides; nothing is sent unless all pass.
+    pub destinations: Vec<DestinationRequest>,
+    /// The caller's own code.
+    pub custom_code: Option<Code>,
+    /// What the code is bound to besides.
+    pub context: Option<ContextDigest>,
+    /// The caller's own notes, kept with the verification.
+    pub metadata: BTreeMap<String, String>,
+    /// Finds the client address' ledger; `None` when the caller told no address.
+    pub client: Option<ClientKey>,
+    /// What a new verification runs under.
+    pub terms: Terms,
+    /// The limits in force.
+    pub caps: Caps,
+    /// What the messages will cost, in millionths of the tenant's currency.
+    pub cost_micros: u64,
+    /// Whether it concerns a test number.
+    pub test: bool,
+    /// The present instant.
+    pub now: Timestamp,
+    /// The randomness of this command.
+    pub seed: [u8; 32],
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyClaim>,
+}
+
+/// Send again, addressed by id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResendCommand {
+    /// Who asks.
+    pub tenant: TenantId,
+    /// Which verification.
+    pub id: VerificationId,
+    /// Over another channel than last time; `None` for the same.
+    pub channel: Option<Channel>,
+    /// What happens with the code.
+    pub delivery: Delivery,
+    /// The limits in force.
+    pub caps: Caps,
+    /// What the messages will cost.
+    pub cost_micros: u64,
+    /// The present instant.
+    pub now: Timestamp,
+    /// The randomness of this command.
+    pub seed: [u8; 32],
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyClaim>,
+}
+
+/// Why nothing was opened or sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Refusal {
+    /// No verification of that id is this tenant's.
+    #[n(0)]
+    NotFound,
+    /// It has ended.
+    #[n(1)]
+    NotPending {
+        /// How.
+        #[n(0)]
+        status: Status,
+    },
+    /// A resend by recipient found nothing to send again.
+    #[n(2)]
+    NothingPending,
+    /// Too soon after the last message.
+    #[n(3)]
+    CoolDown {
+        /// How long to wait.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+    /// This verification has sent all it may.
+    #[n(4)]
+    SendsExhausted {
+        /// How long until its window closes and a start opens a new one.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+    /// This verification's checks are used up, and a plain resend cannot buy new ones.
+    #[n(5)]
+    ChecksExhausted {
+        /// How long until its window closes.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+    /// The recipient has had all the verifications (or returned codes) it may have for now.
+    #[n(6)]
+    RecipientLimit {
+        /// How long until there is room.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+    /// The recipient is held after failed checks.
+    #[n(7)]
+    RecipientHeld {
+        /// How long until asking again makes sense.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+    /// The client address has started all it may for now.
+    #[n(8)]
+    ClientLimit {
+        /// How long until there is room.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+    /// The tenant's budget of failed checks or of money is used up.
+    #[n(9)]
+    TenantBudget {
+        /// How long until there is room.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+}
+
+/// What a start or resend came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum AcceptedKind {
+    /// A new verification was opened.
+    #[n(0)]
+    Opened,
+    /// A running one sent again.
+    #[n(1)]
+    Resent,
+    /// A running one is inside its cool-down: nothing was sent and nothing charged.
+    #[n(2)]
+    CoolingDown,
+}
+
+/// A running verification after a start or resend.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Accepted {
+    /// What happened.
+    #[n(0)]
+    pub kind: AcceptedKind,
+    /// The verification as it stands now. In a stored answer it is without sealed codes.
+    #[n(1)]
+    pub verification: Verification,
+    /// The code, for [`Delivery::Return`]; never stored. With separate codes, the first destination's.
+    #[cbor(skip)]
+    pub code: Option<Code>,
+}
+
+/// Accepted, or not.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum SendOutcome {
+    /// There is a running verification.
+    #[n(0)]
+    Accepted(#[n(0)] Box<Accepted>),
+    /// Nothing was opened and nothing sent.
+    #[n(1)]
+    Refused(#[n(0)] Refusal),
+}
+
+/// Which verification a guess is for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CheckTarget {
+    /// The one of this id.
+    Id(VerificationId),
+    /// The newest one for an address and a purpose.
+    Recipient {
+        /// The address.
+        identity: RecipientKey,
+        /// The purpose.
+        purpose: Purpose,
+    },
+}
+
+/// Take a guess.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckCommand {
+    /// Who asks.
+    pub tenant: TenantId,
+    /// Which verification.
+    pub target: CheckTarget,
+    /// The guess.
+    pub code: Code,
+    /// What the code must be bound to.
+    pub context: Option<ContextDigest>,
+    /// Whether a right guess ends the verification. If not, it is charged like a wrong one, and the
+    /// code stays good.
+    pub consume: bool,
+    /// Whether the directory records the proof.
+    pub record_proof: bool,
+    /// The limits in force.
+    pub caps: Caps,
+    /// The present instant.
+    pub now: Timestamp,
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyClaim>,
+}
+
+/// Why a guess was not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Rejection {
+    /// It was compared and was not the code.
+    #[n(0)]
+    WrongCode,
+    /// The code or the window ran out.
+    #[n(1)]
+    Expired,
+    /// The checks are used up.
+    #[n(2)]
+    Exhausted,
+    /// It was approved before.
+    #[n(3)]
+    AlreadyUsed,
+    /// It was given up.
+    #[n(4)]
+    Canceled,
+    /// The code is bound to something else than the check repeated.
+    #[n(5)]
+    ContextMismatch,
+    /// The recipient is held; nothing was compared.
+    #[n(6)]
+    RecipientHeld,
+}
+
+/// What a check came to.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum CheckOutcome {
+    /// The code was right.
+    #[n(0)]
+    Right {
+        /// The verification: approved, or still pending where the guess did not consume it.
+        #[n(0)]
+        verification: Box<Verification>,
+    },
+    /// It was not accepted.
+    #[n(1)]
+    Rejected {
+        /// The verification after the charge.
+        #[n(0)]
+        verification: Box<Verification>,
+        /// Why.
+        #[n(1)]
+        reason: Rejection,
+        /// For what asking again makes no sense before: the end of the window or of the hold.
+        #[cbor(n(2), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+    /// There is no such verification of this tenant.
+    #[n(2)]
+    NotFound,
+    /// The tenant's budget of failed checks is used up; nothing was compared.
+    #[n(3)]
+    TenantBudget {
+        /// How long until there is room.
+        #[cbor(n(0), with = "crate::codec::duration")]
+        retry_after: Duration,
+    },
+}
+
+/// Give up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CancelCommand {
+    /// Who asks.
+    pub tenant: TenantId,
+    /// Which verification.
+    pub id: VerificationId,
+    /// The present instant.
+    pub now: Timestamp,
+}
+
+/// What a cancel came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CancelOutcome {
+    /// It is cancelled, now or since before.
+    Canceled(Box<Verification>),
+    /// It had ended otherwise.
+    NotPending(Box<Verification>),
+    /// There is no such verification of this tenant.
+    NotFound,
+}

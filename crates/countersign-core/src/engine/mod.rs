@@ -1,0 +1,224 @@
+//! The port to where state lives.
+//!
+//! Methods are few and each is a whole decision: load the state, call the pure rule, commit all its
+//! [`Changes`](crate::verification::Changes), then answer. Nothing is answered before it is durable.
+//! An engine decides nothing itself, and passes `countersign_core::testkit`'s conformance suite.
+//!
+//! Time never runs backwards for an engine: it judges a command at the later of `command.now` and the
+//! latest instant it has ever committed.
+
+mod commands;
+mod idempotency;
+
+use async_trait::async_trait;
+use std::time::Duration;
+
+pub use commands::{
+    Accepted, AcceptedKind, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery,
+    DestinationRequest, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
+};
+pub use idempotency::{IdempotencyClaim, Idempotent, StoredAnswer, resolve};
+
+use crate::audit::{AuditEntry, AuditEvent, AuditHead};
+use crate::directory::StoredUser;
+use crate::ids::VerificationId;
+use crate::keys::RecipientKey;
+use crate::names::TenantId;
+use crate::outbox::{DeliveryReport, Message};
+use crate::policy::RecipientCaps;
+use crate::recipient::RecipientKeys;
+use crate::time::Timestamp;
+use crate::verification::{RecipientLedger, Status, Verification};
+
+/// What a caller cannot fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// The engine is busy beyond its bounds: nothing was done. Ask again.
+    #[error("the store is overloaded")]
+    Overloaded,
+    /// The store did not answer, refused, or is closing. Whether the command took effect may be
+    /// unknown; repeating it is safe.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A stored row cannot be read. Page someone.
+    #[error("a row of {table} cannot be read")]
+    Corrupt {
+        /// Where.
+        table: &'static str,
+    },
+}
+
+/// A verification and what became of its messages, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerificationRecord {
+    /// The verification.
+    pub verification: Verification,
+    /// Its messages.
+    pub messages: Vec<Message>,
+}
+
+/// Which verifications of a tenant to list, newest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListQuery {
+    /// Only those of this address.
+    pub identity: Option<RecipientKey>,
+    /// Only those that stand so at `now`.
+    pub status: Option<Status>,
+    /// Only those opened before this one.
+    pub before: Option<VerificationId>,
+    /// At most so many.
+    pub limit: u32,
+    /// The present instant.
+    pub now: Timestamp,
+}
+
+/// By what a user is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserIndex {
+    /// The key of the tenant's id.
+    Id([u8; 16]),
+    /// The key of the second name.
+    Username([u8; 16]),
+    /// The identity key of a mailbox or number. Of several users the most recently changed is found.
+    Address(RecipientKey),
+}
+
+/// An administrator's act on one recipient.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecipientCommand {
+    /// Whose recipient.
+    pub tenant: TenantId,
+    /// Which.
+    pub keys: RecipientKeys,
+    /// The limits in force, for what is still held afterwards.
+    pub caps: RecipientCaps,
+    /// When.
+    pub now: Timestamp,
+    /// The entry for the audit log, committed with the act.
+    pub audit: AuditEvent,
+}
+
+/// What one round of clearing up did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SweepReport {
+    /// Verifications whose window closed and that are now written as expired.
+    pub expired: u32,
+    /// Verifications that no longer know their full recipient.
+    pub masked: u32,
+    /// Verifications deleted, with their messages.
+    pub deleted: u32,
+    /// Ledgers, stored answers and other rows that ran out.
+    pub forgotten: u32,
+}
+
+impl SweepReport {
+    /// Whether anything was done, so that another round may find more.
+    pub const fn did_something(&self) -> bool {
+        self.expired + self.masked + self.deleted + self.forgotten > 0
+    }
+}
+
+/// Where state lives.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// Opens a verification or sends again: [`crate::verification::start::start`].
+    async fn start(&self, command: StartCommand) -> Result<Idempotent<SendOutcome>, StorageError>;
+
+    /// Sends again: [`crate::verification::resend::resend`].
+    async fn resend(&self, command: ResendCommand) -> Result<Idempotent<SendOutcome>, StorageError>;
+
+    /// Takes a guess: [`crate::verification::check::check`]. The guess is charged and compared, and
+    /// the verification closed, in one commit: of concurrent right guesses exactly one is approved.
+    async fn check(&self, command: CheckCommand) -> Result<Idempotent<CheckOutcome>, StorageError>;
+
+    /// Gives up: [`crate::verification::cancel::cancel`].
+    async fn cancel(&self, command: CancelCommand) -> Result<CancelOutcome, StorageError>;
+
+    /// One verification of a tenant with its messages; `None` when there is none or it is another
+    /// tenant's.
+    async fn verification(
+        &self,
+        tenant: &TenantId,
+        id: VerificationId,
+    ) -> Result<Option<VerificationRecord>, StorageError>;
+
+    /// A tenant's verifications, newest first.
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Vec<Verification>, StorageError>;
+
+    /// A recipient's ledger; the default when nothing is known.
+    async fn recipient(
+        &self,
+        tenant: &TenantId,
+        budget: &RecipientKey,
+    ) -> Result<RecipientLedger, StorageError>;
+
+    /// Lifts a recipient's holds; answers whether there was one. The audit entry is written when there was.
+    async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError>;
+
+    /// Erases what identifies a recipient: cancels what is pending, wipes addresses, notes and
+    /// unsent messages, removes the directory's entry of the address. Counters stay. Answers how many
+    /// verifications were wiped.
+    async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError>;
+
+    /// Takes up to `limit` messages that are due, counts their submission and leases them:
+    /// [`crate::outbox::claim`]. Messages that are over are finished on the way and not returned.
+    async fn claim_messages(
+        &self,
+        limit: u32,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Message>, StorageError>;
+
+    /// Writes what became of claimed messages: [`crate::outbox::record`].
+    async fn record_deliveries(
+        &self,
+        reports: Vec<DeliveryReport>,
+        now: Timestamp,
+    ) -> Result<(), StorageError>;
+
+    /// Gives leased messages back untried, e.g. on shutdown. Their submission stays counted.
+    async fn release_leases(
+        &self,
+        messages: Vec<DeliveryReport>,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        self.record_deliveries(messages, now).await
+    }
+
+    /// Waits until messages may be due: queued since the last call, or `timeout` has passed.
+    async fn messages_queued(&self, timeout: Duration);
+
+    /// Clears up to `limit` rows whose time has come: [`crate::verification::sweep`].
+    async fn sweep(&self, limit: u32, now: Timestamp) -> Result<SweepReport, StorageError>;
+
+    /// Writes to the store and waits until that is durable.
+    async fn probe(&self, now: Timestamp) -> Result<(), StorageError>;
+
+    /// The latest instant this store has committed; `None` for a new one.
+    async fn high_water(&self) -> Result<Option<Timestamp>, StorageError>;
+
+    /// Finds a user of a tenant.
+    async fn find_user(
+        &self,
+        tenant: &TenantId,
+        index: UserIndex,
+    ) -> Result<Option<StoredUser>, StorageError>;
+
+    /// Writes a user if its stored sequence is `expected` (`None`: if there is none yet); answers
+    /// whether it did. A username moves to the user written last.
+    async fn put_user(
+        &self,
+        tenant: &TenantId,
+        user: StoredUser,
+        expected: Option<u64>,
+    ) -> Result<bool, StorageError>;
+
+    /// Appends to the audit log.
+    async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError>;
+
+    /// Up to `limit` entries after number `after`, in order.
+    async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StorageError>;
+
+    /// The head of the audit log; `None` while it is empty.
+    async fn audit_head(&self) -> Result<Option<AuditHead>, StorageError>;
+}

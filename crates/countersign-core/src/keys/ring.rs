@@ -1,0 +1,116 @@
+//! The keys of one installation.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroize;
+
+/// A 256-bit secret. It prints as `SecretKey(…)` and is wiped when dropped.
+#[derive(Clone)]
+pub struct SecretKey([u8; 32]);
+
+impl Drop for SecretKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl SecretKey {
+    /// Wraps 32 secret bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes. For keyed operations and for writing a fresh key file; never log them.
+    pub const fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A sub-key for one use (RFC 5869, HKDF-Expand; the master is already uniform).
+    pub(super) fn derive(&self, label: &[&[u8]]) -> Self {
+        let hkdf = Hkdf::<Sha256>::from_prk(&self.0).expect("32 bytes are a full HMAC-SHA-256 key");
+        let mut key = [0; 32];
+        hkdf.expand_multi_info(label, &mut key).expect("32 bytes are within HKDF's bound");
+        Self(key)
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(…)")
+    }
+}
+
+/// The secrets of a key file.
+///
+/// `pepper` and `seal` carry versions: the highest is used for writing, all of them for reading.
+/// `index` and `audit` have one version, because changing them means re-keying rows.
+#[derive(Clone, Debug)]
+pub struct KeyMaterial {
+    /// Keys of code digests.
+    pub pepper: BTreeMap<u8, SecretKey>,
+    /// Keys of sealed fields.
+    pub seal: BTreeMap<u8, SecretKey>,
+    /// Key of recipient keys.
+    pub index: SecretKey,
+    /// Key of the audit chain.
+    pub audit: SecretKey,
+}
+
+/// The key material cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeys {
+    /// There is no pepper, or no sealing key.
+    #[error("the key file needs at least one version of {0}")]
+    Missing(&'static str),
+    /// Two uses share one secret.
+    #[error("the key file uses one secret twice; each entry needs its own")]
+    Reused,
+}
+
+/// The keys of one installation, ready for use.
+#[derive(Debug)]
+pub struct KeyRing {
+    pub(super) material: KeyMaterial,
+    pub(super) pepper_version: u8,
+    pub(super) seal_version: u8,
+}
+
+impl KeyRing {
+    /// Takes the key material into use.
+    ///
+    /// # Errors
+    /// A kind of key is missing, or one secret stands twice.
+    pub fn new(material: KeyMaterial) -> Result<Self, InvalidKeys> {
+        let newest = |keys: &BTreeMap<u8, SecretKey>| keys.keys().next_back().copied();
+        let pepper_version = newest(&material.pepper).ok_or(InvalidKeys::Missing("pepper"))?;
+        let seal_version = newest(&material.seal).ok_or(InvalidKeys::Missing("seal"))?;
+        let mut all: Vec<&[u8; 32]> =
+            material.pepper.values().chain(material.seal.values()).map(SecretKey::expose).collect();
+        all.extend([material.index.expose(), material.audit.expose()]);
+        all.sort_unstable();
+        if all.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(InvalidKeys::Reused);
+        }
+        Ok(Self { material, pepper_version, seal_version })
+    }
+
+    /// A public fingerprint per key, e.g. `("pepper.1", …)`. A store keeps them and refuses to open
+    /// under other keys; they tell nothing about the secrets.
+    pub fn fingerprints(&self) -> Vec<(String, [u8; 16])> {
+        let print = |key: &SecretKey| {
+            let derived = key.derive(&[b"countersign/fingerprint"]);
+            let mut print = [0; 16];
+            print.copy_from_slice(&derived.expose()[..16]);
+            print
+        };
+        let mut prints = Vec::new();
+        prints.extend(self.material.pepper.iter().map(|(v, k)| (format!("pepper.{v}"), print(k))));
+        prints.extend(self.material.seal.iter().map(|(v, k)| (format!("seal.{v}"), print(k))));
+        prints.push(("index".into(), print(&self.material.index)));
+        prints.push(("audit".into(), print(&self.material.audit)));
+        prints
+    }
+}

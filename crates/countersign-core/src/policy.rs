@@ -1,0 +1,251 @@
+//! What a tenant allows: code format, lifetimes, limits.
+//!
+//! A [`Policy`] belongs to a tenant (a dialect may bring other defaults). What a running verification
+//! needs of it is frozen into its [`Terms`] when it starts, so that a change of configuration never
+//! moves a deadline or refreshes a counter in the middle of a proof.
+
+use std::time::Duration;
+
+use minicbor::{Decode, Encode};
+
+/// The characters a code is drawn from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Alphabet {
+    /// `0`–`9`.
+    #[n(0)]
+    Digits,
+    /// `A`–`Z` and `0`–`9`.
+    #[n(1)]
+    UpperAlphanumeric,
+}
+
+/// How a drawn code looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct CodeFormat {
+    /// Where its characters come from.
+    #[n(0)]
+    pub alphabet: Alphabet,
+    /// How many there are, 4 to 10. Fewer than 6 only where the tenant said `allow_short_codes`.
+    #[n(1)]
+    pub length: u8,
+}
+
+/// What a resend does to the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum ResendCode {
+    /// The same code goes out again: people type the first message that arrives.
+    #[n(0)]
+    Same,
+    /// A new code; the older one dies in the same commit.
+    #[n(1)]
+    New,
+}
+
+/// What several destinations of one verification have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum CodeSharing {
+    /// One code goes to all; either destination verifies.
+    #[n(0)]
+    Shared,
+    /// Each destination has a code of its own; one budget of checks for all.
+    #[n(1)]
+    Separate,
+}
+
+/// Limits per recipient and tenant. They outlive verifications, resends, restarts and dialects.
+///
+/// Defaults: `spec/security.md` §2, after NIST SP 800-63B-4 §3.2.2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecipientCaps {
+    /// New verifications in a rolling hour.
+    pub starts_per_hour: u32,
+    /// New verifications in rolling 24 hours.
+    pub starts_per_day: u32,
+    /// Failed checks in rolling 24 hours; at the cap the recipient is held until the window moves on.
+    pub failed_checks_per_day: u32,
+    /// Consecutive failed checks after which only an administrator lifts the hold.
+    pub hold_after: u32,
+    /// Codes handed back to the caller instead of sent, in a rolling hour.
+    pub returns_per_hour: u32,
+}
+
+impl Default for RecipientCaps {
+    fn default() -> Self {
+        Self {
+            starts_per_hour: 5,
+            starts_per_day: 10,
+            failed_checks_per_day: 20,
+            hold_after: 50,
+            returns_per_hour: 60,
+        }
+    }
+}
+
+impl RecipientCaps {
+    /// The limits of test numbers: they cost nothing and prove nobody, so that only runaway
+    /// scripts meet them.
+    pub const TEST_NUMBERS: Self = Self {
+        starts_per_hour: 1_000,
+        starts_per_day: 10_000,
+        failed_checks_per_day: 2_000,
+        hold_after: 10_000,
+        returns_per_hour: 1_000,
+    };
+}
+
+/// Every limit that a decision counts against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caps {
+    /// Per recipient.
+    pub recipient: RecipientCaps,
+    /// New verifications per client address in a rolling hour; `None` counts without refusing.
+    pub client_starts_per_hour: Option<u32>,
+    /// Failed checks of the whole tenant in rolling 24 hours: spraying one guess over many recipients
+    /// beats every limit per recipient (`spec/security.md` §2).
+    pub tenant_failed_checks_per_day: u32,
+    /// What the tenant may spend on messages in rolling 24 hours, in millionths of its currency;
+    /// `None` is no cap.
+    pub tenant_spend_per_day_micros: Option<u64>,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            recipient: RecipientCaps::default(),
+            client_starts_per_hour: Some(20),
+            tenant_failed_checks_per_day: 10_000,
+            tenant_spend_per_day_micros: None,
+        }
+    }
+}
+
+/// The part of a policy that is frozen into a verification when it starts.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Terms {
+    /// How drawn codes look.
+    #[n(0)]
+    pub code: CodeFormat,
+    /// How long one code lives from its own send; never beyond the window.
+    #[cbor(n(1), with = "crate::codec::duration")]
+    pub code_life: Duration,
+    /// How long the verification may run from its first send. A resend never extends it.
+    #[cbor(n(2), with = "crate::codec::duration")]
+    pub window: Duration,
+    /// Guesses in all. A resend never refreshes them.
+    #[n(3)]
+    pub max_checks: u8,
+    /// Sends in all, the first included.
+    #[n(4)]
+    pub max_sends: u8,
+    /// Waiting times after the first, second, … send; the last one repeats. Empty is no waiting.
+    #[cbor(n(5), with = "crate::codec::durations")]
+    pub cool_downs: Vec<Duration>,
+    /// Same or new code on resend.
+    #[n(6)]
+    pub resend_code: ResendCode,
+    /// One code for all destinations, or one each.
+    #[n(7)]
+    pub sharing: CodeSharing,
+    /// How long after its end a verification still knows the full recipient.
+    #[cbor(n(8), with = "crate::codec::duration")]
+    pub keep_recipient: Duration,
+    /// How long after its end a verification is kept at all.
+    #[cbor(n(9), with = "crate::codec::duration")]
+    pub keep_record: Duration,
+}
+
+impl Default for Terms {
+    /// The native defaults (`spec/native-api.md`, "Policy").
+    fn default() -> Self {
+        Self {
+            code: CodeFormat { alphabet: Alphabet::Digits, length: 6 },
+            code_life: Duration::from_secs(600),
+            window: Duration::from_secs(600),
+            max_checks: 5,
+            max_sends: 5,
+            cool_downs: [30, 60, 120, 240].map(Duration::from_secs).to_vec(),
+            resend_code: ResendCode::Same,
+            sharing: CodeSharing::Shared,
+            keep_recipient: Duration::from_secs(24 * 3600),
+            keep_record: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
+}
+
+impl Terms {
+    /// The waiting time after the `sends`-th send (1 is the first).
+    pub fn cool_down_after(&self, sends: u8) -> Duration {
+        let index = usize::from(sends).saturating_sub(1);
+        self.cool_downs.get(index).or(self.cool_downs.last()).copied().unwrap_or_default()
+    }
+}
+
+/// Which phone numbers are let through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum NumberCheck {
+    /// The length fits the country's plan. Numbering plans change faster than metadata.
+    #[default]
+    Possible,
+    /// The number matches a known range of the country's plan.
+    Valid,
+}
+
+/// Numbers for tests: accepted before validation, never handed to a provider, under limits of
+/// their own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TestNumbers {
+    /// Inclusive ranges of E.164 digits of equal length, without the `+`.
+    pub ranges: Vec<(u64, u64)>,
+    /// The code these numbers always get; `None` draws one like for any other number.
+    pub code: Option<crate::code::Code>,
+}
+
+/// What a tenant allows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// What is frozen into each verification.
+    pub terms: Terms,
+    /// What is counted across verifications.
+    pub caps: Caps,
+    /// Whether the caller may bring a code of its own.
+    pub allow_custom_codes: bool,
+    /// Whether codes of 4 or 5 characters are allowed.
+    pub allow_short_codes: bool,
+    /// How strictly phone numbers are judged.
+    pub number_check: NumberCheck,
+    /// ISO 3166 regions that may receive messages; empty is all of them.
+    pub allowed_regions: Vec<String>,
+    /// Numbers that are never contacted.
+    pub test_numbers: TestNumbers,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            terms: Terms::default(),
+            caps: Caps::default(),
+            allow_custom_codes: false,
+            allow_short_codes: false,
+            number_check: NumberCheck::default(),
+            allowed_regions: Vec::new(),
+            test_numbers: TestNumbers { ranges: Vec::new(), code: None },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_cool_down_repeats_and_none_means_no_waiting() {
+        let mut terms = Terms::default();
+        let waits: Vec<u64> = (1..=6).map(|n| terms.cool_down_after(n).as_secs()).collect();
+        assert_eq!(waits, [30, 60, 120, 240, 240, 240]);
+        terms.cool_downs.clear();
+        assert_eq!(terms.cool_down_after(1), Duration::ZERO);
+    }
+}

@@ -1,0 +1,17 @@
+//! For tests: an in-memory engine, doubles of the ports, the conformance and model suites.
+
+use std::collections::BTreeMap;
+
+use crate::keys::{KeyMaterial, KeyRing, SecretKey};
+
+/// Keys that are good for nothing but tests.
+pub fn keys() -> KeyRing {
+    let key = |n: u8| SecretKey::new([n; 32]);
+    KeyRing::new(KeyMaterial {
+        pepper: BTreeMap::from([(1, key(1))]),
+        seal: BTreeMap::from([(1, key(2))]),
+        index: key(3),
+        audit: key(4),
+    })
+    .expect("four different keys")
+}

@@ -1,0 +1,576 @@
+//! The verbs that every dialect calls.
+//!
+//! [`Verifications`] turns a caller's request into a complete command (keys, limits, randomness, the
+//! present instant), has the engine decide it, and hands the outcome back. No dialect goes around it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::audit::AuditEvent;
+use crate::code::Code;
+use crate::engine::{
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, DestinationRequest,
+    Engine, IdempotencyClaim, Idempotent, Intent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
+    StartCommand, StorageError, VerificationRecord,
+};
+use crate::ids::VerificationId;
+use crate::keys::{KeyRing, Place};
+use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
+use crate::policy::{Caps, RecipientCaps, Terms};
+use crate::provider::Routes;
+use crate::recipient::{Recipient, RecipientKeys};
+use crate::template::Templates;
+use crate::tenant::Tenant;
+use crate::time::{Clock, Timestamp};
+use crate::verification::{RecipientLedger, Status, StoredRecipient, Verification};
+
+/// Where randomness comes from.
+pub trait Entropy: Send + Sync + 'static {
+    /// 32 fresh secret bytes.
+    fn seed(&self) -> [u8; 32];
+}
+
+/// Whom to send to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// An address.
+    Address(Recipient),
+    /// Nobody: the caller named somebody we do not know, and must not learn that (C10). The name
+    /// only keeps counters apart.
+    Nobody(String),
+}
+
+/// A request for one effect: the caller's key, and what identifies the request.
+#[derive(Clone, Copy, Debug)]
+pub struct IdempotencyKey<'a> {
+    /// The caller's key, 1 to 255 characters.
+    pub key: &'a str,
+    /// The call and its body.
+    pub request: &'a [u8],
+}
+
+/// Open a verification, or send again.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Through which wire API.
+    pub dialect: &'a DialectName,
+    /// What for.
+    pub purpose: Purpose,
+    /// What the caller means.
+    pub intent: Intent,
+    /// What happens with the code.
+    pub delivery: Delivery,
+    /// Whom, over which channel (`None`: the address' usual one).
+    pub targets: Vec<(Target, Option<Channel>)>,
+    /// The language asked for.
+    pub locale: Option<Locale>,
+    /// The caller's own code.
+    pub custom_code: Option<Code>,
+    /// What the code is bound to besides; empty is nothing.
+    pub context: BTreeMap<String, String>,
+    /// The caller's own notes.
+    pub metadata: BTreeMap<String, String>,
+    /// The end user's address, where the caller told it.
+    pub client_ip: Option<IpAddr>,
+    /// What a new verification runs under; `None` for the tenant's own.
+    pub terms: Option<Terms>,
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyKey<'a>>,
+}
+
+/// Send again, addressed by id.
+#[derive(Debug)]
+pub struct Resend<'a> {
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Which verification.
+    pub id: VerificationId,
+    /// Over another channel than last time.
+    pub channel: Option<Channel>,
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyKey<'a>>,
+}
+
+/// Which verification a guess is for.
+#[derive(Debug)]
+pub enum CheckOf<'a> {
+    /// The one of this id.
+    Id(VerificationId),
+    /// The newest one for an address and a purpose.
+    Address(&'a Recipient, Purpose),
+    /// The newest one for a name we do not know: there is none, or a look-alike.
+    Nobody(&'a str, Purpose),
+}
+
+/// Take a guess.
+#[derive(Debug)]
+pub struct Check<'a> {
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Which verification.
+    pub of: CheckOf<'a>,
+    /// The guess.
+    pub code: Code,
+    /// What the code must be bound to; empty is nothing.
+    pub context: BTreeMap<String, String>,
+    /// Whether a right guess ends the verification.
+    pub consume: bool,
+    /// Whether the directory records the proof.
+    pub record_proof: bool,
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyKey<'a>>,
+}
+
+/// Why a request was refused before anything was decided.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The channel cannot reach this kind of address.
+    #[error("{0} cannot reach this address")]
+    ChannelMismatch(Channel),
+    /// No provider carries the channel.
+    #[error("no provider carries {0}")]
+    NoRoute(Channel),
+    /// The tenant does not allow codes of the caller's own.
+    #[error("this tenant does not allow codes of the caller's own")]
+    CustomCode,
+    /// The caller's own code has a length that is not allowed.
+    #[error("a code of your own has {min} to 10 letters or digits")]
+    CustomCodeLength {
+        /// The least allowed length.
+        min: u8,
+    },
+    /// The tenant does not send to this country.
+    #[error("messages to this country are not allowed")]
+    Region,
+    /// The store.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What a verification's sealed fields say, for the tenant's own eyes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Disclosed {
+    /// The addresses in order, in full, or masked after the retention time.
+    pub to: Vec<String>,
+    /// The caller's own notes.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// The verbs.
+#[derive(Clone)]
+pub struct Verifications {
+    engine: Arc<dyn Engine>,
+    keys: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    routes: Arc<Routes>,
+    templates: Arc<Templates>,
+}
+
+impl std::fmt::Debug for Verifications {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifications").finish_non_exhaustive()
+    }
+}
+
+impl Verifications {
+    /// Wires the verbs to an engine.
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        keys: Arc<KeyRing>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        routes: Arc<Routes>,
+        templates: Arc<Templates>,
+    ) -> Self {
+        Self { engine, keys, clock, entropy, routes, templates }
+    }
+
+    /// The present instant, by the service's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The engine beneath.
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// Opens a verification, or sends again, as the intent says.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn start(&self, request: Start<'_>) -> Result<Idempotent<SendOutcome>, RequestError> {
+        let tenant = request.tenant;
+        let policy = &tenant.policy;
+        if let Some(code) = &request.custom_code {
+            let min = if policy.allow_short_codes { 4 } else { 6 };
+            if !policy.allow_custom_codes {
+                return Err(RequestError::CustomCode);
+            }
+            if !(min..=10).contains(&code.expose().len()) {
+                return Err(RequestError::CustomCodeLength { min: min as u8 });
+            }
+        }
+        let mut destinations = Vec::with_capacity(request.targets.len());
+        let mut test = !request.targets.is_empty();
+        let mut cost_micros = 0u64;
+        for (target, channel) in request.targets {
+            let destination = match target {
+                Target::Nobody(name) => {
+                    let key = self.nobody(tenant, &name);
+                    DestinationRequest {
+                        keys: key,
+                        recipient: None,
+                        channel: channel.unwrap_or(Channel::Sms),
+                    }
+                }
+                Target::Address(recipient) => {
+                    let channel = channel.unwrap_or(recipient.default_channel());
+                    if !recipient.reachable_by(channel) {
+                        return Err(RequestError::ChannelMismatch(channel));
+                    }
+                    let is_test = recipient.is_test(policy);
+                    if request.delivery == Delivery::Send && !is_test {
+                        self.route_exists(&tenant.id, channel)?;
+                        cost_micros += self.routes.price_micros(&tenant.id, channel);
+                    }
+                    if !is_test && !region_allowed(&recipient, &policy.allowed_regions) {
+                        return Err(RequestError::Region);
+                    }
+                    test &= is_test;
+                    DestinationRequest {
+                        keys: recipient.keys(&tenant.id, &self.keys),
+                        recipient: Some(recipient),
+                        channel,
+                    }
+                }
+            };
+            test &= destination.recipient.is_some();
+            destinations.push(destination);
+        }
+        let custom_code =
+            request.custom_code.or_else(|| if test { policy.test_numbers.code.clone() } else { None });
+        let command = StartCommand {
+            tenant: tenant.id.clone(),
+            purpose: request.purpose,
+            dialect: request.dialect.clone(),
+            locale: self.templates.resolve(request.locale.as_ref(), &tenant.locale),
+            intent: request.intent,
+            delivery: request.delivery,
+            destinations,
+            custom_code,
+            context: self.context(tenant, &request.context),
+            metadata: request.metadata,
+            client: request.client_ip.map(|ip| self.client_key(tenant, ip)),
+            terms: request.terms.unwrap_or_else(|| policy.terms.clone()),
+            caps: caps(tenant, test),
+            cost_micros,
+            test,
+            now: self.clock.now(),
+            seed: self.entropy.seed(),
+            idempotency: self.claim(&tenant.id, request.idempotency),
+        };
+        Ok(self.engine.start(command).await?)
+    }
+
+    /// Sends again.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn resend(&self, request: Resend<'_>) -> Result<Idempotent<SendOutcome>, RequestError> {
+        let tenant = request.tenant;
+        // The address decides which channels make sense and what they cost; it never changes, so
+        // reading it ahead of the decision is safe.
+        let Some(record) = self.engine.verification(&tenant.id, request.id).await? else {
+            return Ok(Idempotent::Fresh {
+                outcome: SendOutcome::Refused(crate::engine::Refusal::NotFound),
+                at: self.clock.now(),
+            });
+        };
+        let running = record.verification;
+        let mut cost_micros = 0;
+        for destination in &running.destinations {
+            let channel = request.channel.unwrap_or(destination.channel);
+            if channel.reaches_phones() != destination.channel.reaches_phones() {
+                return Err(RequestError::ChannelMismatch(channel));
+            }
+            if !running.test {
+                self.route_exists(&tenant.id, channel)?;
+                cost_micros += self.routes.price_micros(&tenant.id, channel);
+            }
+        }
+        let command = ResendCommand {
+            tenant: tenant.id.clone(),
+            id: request.id,
+            channel: request.channel,
+            delivery: Delivery::Send,
+            caps: caps(tenant, running.test),
+            cost_micros,
+            now: self.clock.now(),
+            seed: self.entropy.seed(),
+            idempotency: self.claim(&tenant.id, request.idempotency),
+        };
+        Ok(self.engine.resend(command).await?)
+    }
+
+    /// Takes a guess.
+    ///
+    /// # Errors
+    /// The store is unavailable. Nothing was approved.
+    pub async fn check(&self, request: Check<'_>) -> Result<Idempotent<CheckOutcome>, StorageError> {
+        let tenant = request.tenant;
+        let (target, test) = match request.of {
+            CheckOf::Id(id) => (CheckTarget::Id(id), false),
+            CheckOf::Address(recipient, purpose) => {
+                let identity = recipient.keys(&tenant.id, &self.keys).identity;
+                (CheckTarget::Recipient { identity, purpose }, recipient.is_test(&tenant.policy))
+            }
+            CheckOf::Nobody(name, purpose) => {
+                (CheckTarget::Recipient { identity: self.nobody(tenant, name).identity, purpose }, false)
+            }
+        };
+        let command = CheckCommand {
+            tenant: tenant.id.clone(),
+            target,
+            code: request.code,
+            context: self.context(tenant, &request.context),
+            consume: request.consume,
+            record_proof: request.record_proof,
+            caps: caps(tenant, test),
+            now: self.clock.now(),
+            idempotency: self.claim(&tenant.id, request.idempotency),
+        };
+        self.engine.check(command).await
+    }
+
+    /// Gives up.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn cancel(&self, tenant: &Tenant, id: VerificationId) -> Result<CancelOutcome, StorageError> {
+        self.engine.cancel(CancelCommand { tenant: tenant.id.clone(), id, now: self.clock.now() }).await
+    }
+
+    /// One verification with its messages.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn get(
+        &self,
+        tenant: &Tenant,
+        id: VerificationId,
+    ) -> Result<Option<VerificationRecord>, StorageError> {
+        self.engine.verification(&tenant.id, id).await
+    }
+
+    /// The tenant's verifications, newest first: at most `limit`, only those opened before `before`.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn list(
+        &self,
+        tenant: &Tenant,
+        to: Option<&Recipient>,
+        status: Option<Status>,
+        before: Option<VerificationId>,
+        limit: u32,
+    ) -> Result<Vec<Verification>, StorageError> {
+        let identity = to.map(|recipient| recipient.keys(&tenant.id, &self.keys).identity);
+        self.engine
+            .list(&tenant.id, ListQuery { identity, status, before, limit, now: self.clock.now() })
+            .await
+    }
+
+    /// What the ledger knows of a recipient, and the limits it counts against.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn recipient(
+        &self,
+        tenant: &Tenant,
+        recipient: &Recipient,
+    ) -> Result<(RecipientLedger, RecipientCaps), StorageError> {
+        let keys = recipient.keys(&tenant.id, &self.keys);
+        let ledger = self.engine.recipient(&tenant.id, &keys.budget).await?;
+        Ok((ledger, caps(tenant, recipient.is_test(&tenant.policy)).recipient))
+    }
+
+    /// Lifts a recipient's holds; `false` when there was none. `actor` is who did it, for the audit log.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn release(
+        &self,
+        tenant: &Tenant,
+        recipient: &Recipient,
+        actor: &str,
+    ) -> Result<bool, StorageError> {
+        self.engine.release(self.recipient_command(tenant, recipient, actor, "recipient.released")).await
+    }
+
+    /// Erases what identifies a recipient; answers how many verifications were wiped.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn erase(
+        &self,
+        tenant: &Tenant,
+        recipient: &Recipient,
+        actor: &str,
+    ) -> Result<u32, StorageError> {
+        self.engine.erase(self.recipient_command(tenant, recipient, actor, "recipient.erased")).await
+    }
+
+    /// Opens a verification's sealed fields, for an answer to its own tenant.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn disclose(&self, verification: &Verification) -> Result<Disclosed, StorageError> {
+        disclose(&self.keys, verification)
+    }
+
+    fn recipient_command(
+        &self,
+        tenant: &Tenant,
+        recipient: &Recipient,
+        actor: &str,
+        action: &str,
+    ) -> RecipientCommand {
+        let now = self.clock.now();
+        RecipientCommand {
+            tenant: tenant.id.clone(),
+            keys: recipient.keys(&tenant.id, &self.keys),
+            caps: caps(tenant, recipient.is_test(&tenant.policy)).recipient,
+            now,
+            audit: AuditEvent {
+                at: now,
+                tenant: Some(tenant.id.clone()),
+                actor: actor.to_owned(),
+                action: action.to_owned(),
+                subject: recipient.masked(),
+            },
+        }
+    }
+
+    fn route_exists(&self, tenant: &TenantId, channel: Channel) -> Result<(), RequestError> {
+        self.routes.candidates(tenant, channel).next().map(|_| ()).ok_or(RequestError::NoRoute(channel))
+    }
+
+    fn nobody(&self, tenant: &Tenant, name: &str) -> RecipientKeys {
+        let key = self.keys.recipient_key(&tenant.id, "nobody", name);
+        RecipientKeys { identity: key, budget: key }
+    }
+
+    fn context(
+        &self,
+        tenant: &Tenant,
+        pairs: &BTreeMap<String, String>,
+    ) -> Option<crate::keys::ContextDigest> {
+        (!pairs.is_empty()).then(|| self.keys.context_digest(&tenant.id, pairs))
+    }
+
+    fn client_key(&self, tenant: &Tenant, ip: IpAddr) -> [u8; 16] {
+        self.keys.lookup_key(&tenant.id, "client", client_network(ip).as_bytes())
+    }
+
+    fn claim(&self, tenant: &TenantId, key: Option<IdempotencyKey<'_>>) -> Option<IdempotencyClaim> {
+        key.map(|k| IdempotencyClaim {
+            key: self.keys.lookup_key(tenant, "idempotency", k.key.as_bytes()),
+            fingerprint: self.keys.lookup_key(tenant, "request", k.request),
+        })
+    }
+}
+
+/// Opens a verification's sealed fields.
+///
+/// # Errors
+/// They cannot be read.
+pub(crate) fn disclose(keys: &KeyRing, verification: &Verification) -> Result<Disclosed, StorageError> {
+    let damaged = || StorageError::Corrupt { table: "verifications" };
+    let (tenant, id) = (&verification.tenant, &verification.id);
+    let to = (verification.destinations.iter().enumerate())
+        .map(|(index, destination)| match &destination.recipient {
+            StoredRecipient::Sealed(sealed) => {
+                let place = recipient_place(tenant, id, index);
+                let plain = keys.open(place, sealed).map_err(|_| damaged())?;
+                String::from_utf8(plain.to_vec()).map_err(|_| damaged())
+            }
+            StoredRecipient::Masked(masked) => Ok(masked.clone()),
+            StoredRecipient::Nobody => Ok(String::new()),
+        })
+        .collect::<Result<_, _>>()?;
+    let metadata = match &verification.metadata {
+        None => BTreeMap::new(),
+        Some(sealed) => {
+            let plain = keys.open(metadata_place(tenant, id), sealed).map_err(|_| damaged())?;
+            crate::codec::from_row(&plain).map_err(|_| damaged())?
+        }
+    };
+    Ok(Disclosed { to, metadata })
+}
+
+/// Where the address of a verification's `index`-th destination is sealed.
+pub(crate) fn recipient_place<'a>(tenant: &'a TenantId, id: &'a VerificationId, index: usize) -> Place<'a> {
+    place(tenant, id, "recipient", index)
+}
+
+/// Where the code of a verification's `index`-th destination is sealed.
+pub(crate) fn code_place<'a>(tenant: &'a TenantId, id: &'a VerificationId, index: usize) -> Place<'a> {
+    place(tenant, id, "code", index)
+}
+
+/// Where a verification's notes are sealed.
+pub(crate) fn metadata_place<'a>(tenant: &'a TenantId, id: &'a VerificationId) -> Place<'a> {
+    place(tenant, id, "metadata", 0)
+}
+
+fn place<'a>(tenant: &'a TenantId, id: &'a VerificationId, column: &'static str, index: usize) -> Place<'a> {
+    let index = u8::try_from(index).expect("a verification has few destinations");
+    Place { table: "verifications", column, tenant, row: id.as_bytes(), index }
+}
+
+/// Test numbers are counted under limits of their own and cost nothing.
+fn caps(tenant: &Tenant, test: bool) -> Caps {
+    if test {
+        Caps {
+            recipient: RecipientCaps::TEST_NUMBERS,
+            tenant_spend_per_day_micros: None,
+            ..tenant.policy.caps
+        }
+    } else {
+        tenant.policy.caps
+    }
+}
+
+fn region_allowed(recipient: &Recipient, allowed: &[String]) -> bool {
+    match recipient {
+        Recipient::Phone(phone) if !allowed.is_empty() => {
+            phone.region().is_some_and(|region| allowed.iter().any(|a| a.eq_ignore_ascii_case(&region)))
+        }
+        _ => true,
+    }
+}
+
+/// The network that shares a limit: an IPv4 address (also written as IPv6), or an IPv6 /64, which is
+/// what one customer gets (peer-faults row 12).
+fn client_network(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let s = v6.segments();
+            format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
+        }
+    }
+}
+
+/// A generator for one command.
+pub(crate) fn rng(seed: [u8; 32]) -> StdRng {
+    StdRng::from_seed(seed)
+}
