@@ -6,12 +6,14 @@
 //! Invariants: at most [`MAX_SUBMISSIONS`] submissions per message, counted *before* each call; none
 //! after the code is dead; the sealed payload is wiped as soon as the message is final.
 
+mod payload;
 mod rules;
 
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
+pub use payload::Payload;
 pub use rules::{Claim, claim, record};
 
 use crate::ids::{MessageId, VerificationId};

@@ -1,12 +1,130 @@
 //! Taking a guess.
+//!
+//! The order is the point: the check is charged first and compared after, in one commit, so that no
+//! number of parallel guesses buys one more comparison.
 
-use super::Decision;
+use std::time::Duration;
+
+use super::limits::Limits;
 use super::resend::RunningState;
-use crate::engine::{CheckCommand, CheckOutcome};
-use crate::keys::KeyRing;
+use super::{Changes, Decision, Destination, DropMessages, Status, Verification};
+use crate::audit::AuditEvent;
+use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Rejection};
+use crate::keys::{KeyRing, RecipientKey};
+use crate::outbox::Abandoned;
 
 /// Decides a check.
 pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Decision<CheckOutcome> {
-    let _ = (state, command, keys);
-    todo!()
+    let now = command.now;
+    let Some(mut verification) = state.verification.filter(|v| v.tenant == command.tenant) else {
+        return Decision::unchanged(CheckOutcome::NotFound);
+    };
+    let window = now.until(verification.expires_at);
+    let ended = match verification.status_at(now) {
+        Status::Pending => None,
+        Status::Approved => Some((Rejection::AlreadyUsed, Duration::ZERO)),
+        Status::Canceled => Some((Rejection::Canceled, Duration::ZERO)),
+        Status::Expired => Some((Rejection::Expired, Duration::ZERO)),
+        Status::Exhausted => Some((Rejection::Exhausted, window)),
+    };
+    if let Some((reason, retry_after)) = ended {
+        return Decision::unchanged(rejected(&verification, reason, retry_after));
+    }
+    let budgets = RunningState::budgets(&verification);
+    let mut limits = Limits::new(
+        command.caps,
+        verification.test,
+        budgets.zip(state.ledgers.recipients),
+        state.ledgers.tenant,
+        now,
+    );
+    if let Some(retry_after) = limits.hold() {
+        return Decision::unchanged(rejected(&verification, Rejection::RecipientHeld, retry_after));
+    }
+    if let Some(retry_after) = limits.tenant_wait() {
+        return Decision::unchanged(CheckOutcome::TenantBudget { retry_after });
+    }
+    let candidates: Vec<Destination> =
+        verification.destinations.iter().filter(|d| is_meant(d, &command.target)).cloned().collect();
+    if candidates.iter().all(|d| d.digest.is_none() || now >= d.code_expires_at) {
+        return Decision::unchanged(rejected(&verification, Rejection::Expired, Duration::ZERO));
+    }
+
+    // From here on the check is paid for, whatever it says.
+    verification.checks_used = verification.checks_used.saturating_add(1);
+    let last = verification.checks_used >= verification.terms.max_checks;
+    let context_fits = verification.context == command.context;
+    // Every candidate is compared, so that the time taken does not tell which one matched.
+    let matching: Vec<&Destination> = candidates
+        .iter()
+        .filter(|d| {
+            let live = now < d.code_expires_at;
+            let compare = |digest| keys.code_matches(&digest, verification.code_context(d), &command.code);
+            d.digest.is_some_and(compare) & live & context_fits
+        })
+        .collect();
+
+    let mut changes = Changes::default();
+    let right = !matching.is_empty();
+    let reason = if context_fits { Rejection::WrongCode } else { Rejection::ContextMismatch };
+    let mut ends = None;
+    if right {
+        limits.record_success(&matching.iter().map(|d| d.budget).collect::<Vec<_>>());
+        if command.consume {
+            ends = Some(Status::Approved);
+            if command.record_proof {
+                changes.proven = proven(&matching);
+            }
+        } else if last {
+            ends = Some(Status::Exhausted);
+        }
+    } else {
+        if limits.record_failure() {
+            changes.audit.push(held(&verification, now));
+        }
+        ends = last.then_some(Status::Exhausted);
+    }
+    if let Some(status) = ends {
+        verification.end(status, now);
+        changes.drop_messages.push(DropMessages {
+            verification: verification.id,
+            destination: None,
+            reason: Abandoned::Superseded,
+        });
+    }
+    limits.write_into(&mut changes);
+    let outcome = if right {
+        CheckOutcome::Right { verification: Box::new(verification.snapshot()) }
+    } else {
+        rejected(&verification, reason, if last { window } else { Duration::ZERO })
+    };
+    changes.verifications.push(verification);
+    Decision { outcome, changes }
+}
+
+fn rejected(verification: &Verification, reason: Rejection, retry_after: Duration) -> CheckOutcome {
+    CheckOutcome::Rejected { verification: Box::new(verification.snapshot()), reason, retry_after }
+}
+
+/// Named by an address, a guess is for that address' code only; named by id, for any of them.
+fn is_meant(destination: &Destination, target: &CheckTarget) -> bool {
+    match target {
+        CheckTarget::Id(_) => true,
+        CheckTarget::Recipient { identity, .. } => destination.identity == *identity,
+    }
+}
+
+/// The addresses that the right code proves: those it was handed out for.
+fn proven(matching: &[&Destination]) -> Vec<RecipientKey> {
+    matching.iter().filter(|d| d.code_sent).map(|d| d.identity).collect()
+}
+
+fn held(verification: &Verification, now: crate::time::Timestamp) -> AuditEvent {
+    AuditEvent {
+        at: now,
+        tenant: Some(verification.tenant.clone()),
+        actor: "system".to_owned(),
+        action: "recipient.held".to_owned(),
+        subject: verification.id.to_string(),
+    }
 }

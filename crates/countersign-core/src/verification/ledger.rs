@@ -19,11 +19,11 @@ pub type ClientKey = [u8; 16];
 /// is true. Bounded: events beyond what any cap needs are forgotten.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
 #[cbor(transparent)]
-pub struct Events(#[n(0)] Vec<Timestamp>);
+pub(super) struct Events(#[n(0)] Vec<Timestamp>);
 
 impl Events {
     /// How many events lie within `window` before `now`.
-    pub fn within(&self, window: Duration, now: Timestamp) -> u32 {
+    fn within(&self, window: Duration, now: Timestamp) -> u32 {
         u32::try_from(self.0.iter().rev().take_while(|&&at| now.since(at) < window).count())
             .unwrap_or(u32::MAX)
     }
@@ -62,7 +62,7 @@ impl Events {
 /// A bucket counts in full until all of it has left the window: it errs on the strict side, by at
 /// most one bucket.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
-pub struct Buckets {
+pub(super) struct Buckets {
     /// (bucket number since the epoch, sum), oldest first.
     #[n(0)]
     sums: Vec<(i64, u64)>,
@@ -76,7 +76,7 @@ impl Buckets {
     }
 
     /// The sum within the last 24 hours.
-    pub fn sum(&self, now: Timestamp) -> u64 {
+    fn sum(&self, now: Timestamp) -> u64 {
         let oldest = Self::number(now - DAY);
         self.sums.iter().filter(|(number, _)| *number >= oldest).map(|(_, sum)| *sum).sum()
     }
@@ -224,9 +224,9 @@ impl RecipientLedger {
         newly_held
     }
 
-    /// A right code ends the row of failures; the windows stay.
-    pub(super) fn record_success(&mut self) {
-        self.consecutive_failures = 0;
+    /// A right code ends the row of failures; the windows stay. `true` when there was one.
+    pub(super) fn record_success(&mut self) -> bool {
+        std::mem::take(&mut self.consecutive_failures) > 0
     }
 
     /// Lifts every hold: an administrator vouches for the recipient. Starts and sends stay counted.

@@ -12,11 +12,10 @@ pub mod cancel;
 pub mod check;
 mod issue;
 mod ledger;
+mod limits;
 pub mod resend;
 pub mod start;
 mod sweep;
-#[cfg(test)]
-mod tests;
 
 use minicbor::{Decode, Encode};
 
@@ -26,7 +25,7 @@ pub use sweep::{SweepAction, erase, sweep};
 use crate::ids::VerificationId;
 use crate::keys::{CodeDigest, ContextDigest, RecipientKey, Sealed};
 use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
-use crate::outbox::Message;
+use crate::outbox::{Abandoned, Message};
 use crate::policy::Terms;
 use crate::time::Timestamp;
 
@@ -209,6 +208,16 @@ impl Verification {
         self.destinations.iter().find(|d| d.identity == *identity)
     }
 
+    /// What outcomes carry: everything but the code and its digest.
+    fn snapshot(&self) -> Self {
+        let mut copy = self.clone();
+        for destination in &mut copy.destinations {
+            destination.sealed_code = None;
+            destination.digest = None;
+        }
+        copy
+    }
+
     /// Ends it: codes are wiped, nothing else changes.
     fn end(&mut self, status: Status, at: Timestamp) {
         self.status = status;
@@ -224,7 +233,7 @@ impl Verification {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
     /// Verifications to insert or replace. Whatever ended takes its unsent messages with it:
-    /// see [`Changes::drop_messages_of`].
+    /// see [`Changes::drop_messages`].
     pub verifications: Vec<Verification>,
     /// Ledgers to insert or replace.
     pub ledgers: Vec<(RecipientKey, RecipientLedger)>,
@@ -234,14 +243,37 @@ pub struct Changes {
     pub tenant: Option<TenantLedger>,
     /// Messages to queue.
     pub messages: Vec<Message>,
-    /// Verifications whose messages that are still open are abandoned, with the reason: their code
-    /// is dead. Applies to messages queued *before* this decision, not to `messages`.
-    pub drop_messages_of: Vec<(VerificationId, crate::outbox::Abandoned)>,
+    /// Open messages to abandon, leased ones included: their code is dead or a newer message takes
+    /// their place. Applies to messages queued *before* this decision, not to `messages`.
+    pub drop_messages: Vec<DropMessages>,
     /// Addresses whose proof the directory records.
     pub proven: Vec<RecipientKey>,
     /// Entries for the audit log.
     pub audit: Vec<crate::audit::AuditEvent>,
 }
+
+/// Which open messages to abandon.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DropMessages {
+    /// Whose.
+    pub verification: VerificationId,
+    /// Those to one destination; `None` for all.
+    pub destination: Option<u8>,
+    /// Why.
+    pub reason: Abandoned,
+}
+
+impl Changes {
+    /// Whether there is anything to write.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A stored row is damaged, so that nothing can be decided about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed field of the verification does not open")]
+pub struct Damaged;
 
 /// An outcome, and what must be committed before anybody learns of it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,8 +1,12 @@
-//! Sending again.
+//! Sending again, addressed by id.
 
-use super::{Decision, Ledgers, Verification};
-use crate::engine::{ResendCommand, SendOutcome};
+use super::issue::{Addressed, Issuer};
+use super::limits::Limits;
+use super::start::accepted;
+use super::{Changes, Damaged, Decision, Ledgers, Status, Verification};
+use crate::engine::{AcceptedKind, Refusal, ResendCommand, SendOutcome};
 use crate::keys::KeyRing;
+use crate::verifications::rng;
 
 /// What a resend or a check reads.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -13,8 +17,57 @@ pub struct RunningState {
     pub ledgers: Ledgers,
 }
 
-/// Decides a resend.
-pub fn resend(state: RunningState, command: &ResendCommand, keys: &KeyRing) -> Decision<SendOutcome> {
-    let _ = (state, command, keys);
-    todo!()
+impl RunningState {
+    pub(super) fn budgets(
+        verification: &Verification,
+    ) -> impl Iterator<Item = crate::keys::RecipientKey> + use<> {
+        verification.destinations.iter().map(|d| d.budget).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// Decides a resend. It never refreshes checks and never extends the deadline.
+///
+/// # Errors
+/// A stored address does not open.
+pub fn resend(
+    state: RunningState,
+    command: &ResendCommand,
+    keys: &KeyRing,
+) -> Result<Decision<SendOutcome>, Damaged> {
+    let now = command.now;
+    let refused = |refusal| Ok(Decision::unchanged(SendOutcome::Refused(refusal)));
+    let Some(mut running) = state.verification.filter(|v| v.tenant == command.tenant) else {
+        return refused(Refusal::NotFound);
+    };
+    let status = running.status_at(now);
+    if status != Status::Pending {
+        return refused(Refusal::NotPending { status });
+    }
+    let budgets = RunningState::budgets(&running);
+    let mut limits = Limits::new(
+        command.caps,
+        running.test,
+        budgets.zip(state.ledgers.recipients),
+        state.ledgers.tenant,
+        now,
+    );
+    let refusal = limits
+        .refuse_anything()
+        .or_else(|| limits.refuse_sending(&running, command.delivery))
+        .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros));
+    if let Some(refusal) = refusal {
+        return refused(refusal);
+    }
+    let to: Vec<Addressed> = (running.destinations.iter().enumerate())
+        .map(|(index, d)| Addressed { index, channel: command.channel.unwrap_or(d.channel) })
+        .collect();
+    let mut issuer = Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed) };
+    let issued = issuer.issue(&mut running, &to, None)?;
+    limits.record_issue(command.delivery, command.cost_micros, RunningState::budgets(&running));
+    let mut changes =
+        Changes { messages: issued.messages, drop_messages: issued.drop_messages, ..Changes::default() };
+    limits.write_into(&mut changes);
+    let outcome = accepted(AcceptedKind::Resent, &running, command.delivery, issued.code);
+    changes.verifications.push(running);
+    Ok(Decision { outcome, changes })
 }

@@ -1,8 +1,19 @@
 //! Opening a verification, or sending again because one is pending.
 
-use super::{Decision, Ledgers, Verification};
-use crate::engine::{SendOutcome, StartCommand};
+use std::collections::BTreeMap;
+
+use super::issue::{Addressed, Issuer};
+use super::limits::Limits;
+use super::{Changes, Damaged, Decision, DropMessages, Ledgers, Status, Verification};
+use crate::codec;
+use crate::engine::{Accepted, AcceptedKind, Delivery, Intent, Refusal, SendOutcome, StartCommand};
+use crate::ids::VerificationId;
 use crate::keys::KeyRing;
+use crate::outbox::Abandoned;
+use crate::verifications::{metadata_place, rng};
+
+/// How many addresses one verification may have.
+const MAX_DESTINATIONS: usize = 8;
 
 /// What a start reads.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -15,7 +26,241 @@ pub struct StartState {
 }
 
 /// Decides a start.
-pub fn start(state: StartState, command: &StartCommand, keys: &KeyRing) -> Decision<SendOutcome> {
-    let _ = (state, command, keys);
-    todo!()
+///
+/// In order: holds and the tenant's budget; a running verification, which sends again, waits, or gives
+/// way to one with another context or code; then the caps on new ones.
+///
+/// # Errors
+/// A stored address does not open.
+pub fn start(
+    state: StartState,
+    command: &StartCommand,
+    keys: &KeyRing,
+) -> Result<Decision<SendOutcome>, Damaged> {
+    let now = command.now;
+    let budgets = command.destinations.iter().map(|d| d.keys.budget);
+    let mut limits = Limits::new(
+        command.caps,
+        command.test,
+        budgets.zip(state.ledgers.recipients),
+        state.ledgers.tenant,
+        now,
+    );
+    if let Some(refusal) = limits.refuse_anything() {
+        return Ok(refused(refusal));
+    }
+
+    let mut newest_first: Vec<Verification> = state.latest.into_iter().flatten().collect();
+    newest_first.sort_unstable_by_key(|v| std::cmp::Reverse(v.id));
+    newest_first.dedup_by_key(|v| v.id);
+    newest_first.retain(|v| v.tenant == command.tenant);
+    let ended = newest_first.first().filter(|v| v.status_at(now) != Status::Pending).cloned();
+    let mut running = newest_first.into_iter().filter(|v| v.status_at(now) == Status::Pending);
+
+    let mut changes = Changes::default();
+    let base = running.next();
+    // Several addresses with running verifications of their own become one; the newest stays.
+    for mut older in running {
+        cancel(&mut older, &mut changes, command);
+    }
+    let mut issuer = Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed) };
+    match base {
+        Some(mut base) if asks_for_another(&base, command, keys) => {
+            if let Some(refusal) = refuse_opening(&limits, command, &state.ledgers.client) {
+                return Ok(refused(refusal));
+            }
+            cancel(&mut base, &mut changes, command);
+            open(command, &mut issuer, &mut limits, state.ledgers.client, changes)
+        }
+        Some(base) => send_again(base, command, &mut issuer, &mut limits, changes),
+        None => {
+            if let Some(refusal) = refuse_by_intent(ended.as_ref(), command) {
+                return Ok(refused(refusal));
+            }
+            if let Some(refusal) = refuse_opening(&limits, command, &state.ledgers.client) {
+                return Ok(refused(refusal));
+            }
+            open(command, &mut issuer, &mut limits, state.ledgers.client, changes)
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Decision<SendOutcome> {
+    Decision::unchanged(SendOutcome::Refused(refusal))
+}
+
+/// A code bound to something else, or another code of the caller's own, is another verification.
+fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
+    let other_code = command.custom_code.as_ref().is_some_and(|code| {
+        let is_live = |d: &super::Destination| {
+            d.digest.is_some_and(|digest| keys.code_matches(&digest, base.code_context(d), code))
+        };
+        !base.destinations.iter().any(is_live)
+    });
+    base.context != command.context || other_code
+}
+
+/// What the caller's intent says when nothing is running (core rule C5).
+fn refuse_by_intent(ended: Option<&Verification>, command: &StartCommand) -> Option<Refusal> {
+    if command.intent == Intent::Start {
+        return None;
+    }
+    let window = |v: &Verification| command.now.until(v.expires_at);
+    match ended {
+        Some(v) if v.status == Status::Exhausted && !window(v).is_zero() => {
+            Some(Refusal::ChecksExhausted { retry_after: window(v) })
+        }
+        _ if command.intent == Intent::ResendOnly => Some(Refusal::NothingPending),
+        _ => None,
+    }
+}
+
+fn refuse_opening(limits: &Limits, command: &StartCommand, client: &super::ClientLedger) -> Option<Refusal> {
+    let client_wait = command.client.and_then(|_| client.wait_for_start(&command.caps, command.now));
+    limits
+        .refuse_opening(command.delivery)
+        .or(client_wait.map(|retry_after| Refusal::ClientLimit { retry_after }))
+        .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros))
+}
+
+fn cancel(verification: &mut Verification, changes: &mut Changes, command: &StartCommand) {
+    verification.end(Status::Canceled, command.now);
+    changes.drop_messages.push(DropMessages {
+        verification: verification.id,
+        destination: None,
+        reason: Abandoned::Superseded,
+    });
+    changes.verifications.push(verification.clone());
+}
+
+fn open(
+    command: &StartCommand,
+    issuer: &mut Issuer<'_>,
+    limits: &mut Limits,
+    mut client: super::ClientLedger,
+    mut changes: Changes,
+) -> Result<Decision<SendOutcome>, Damaged> {
+    let now = command.now;
+    let mut opened = Verification {
+        id: VerificationId::generate(now, &mut issuer.rng),
+        tenant: command.tenant.clone(),
+        purpose: command.purpose.clone(),
+        dialect: command.dialect.clone(),
+        locale: command.locale.clone(),
+        status: Status::Pending,
+        created_at: now,
+        expires_at: now + command.terms.window,
+        ended_at: None,
+        terms: command.terms.clone(),
+        sends_used: 0,
+        last_send_at: None,
+        checks_used: 0,
+        destinations: Vec::with_capacity(command.destinations.len()),
+        context: command.context,
+        custom_code: command.custom_code.is_some(),
+        metadata: None,
+        test: command.test,
+    };
+    opened.metadata = seal_metadata(&opened, &command.metadata, issuer);
+    for request in &command.destinations {
+        issuer.add_destination(&mut opened, request);
+    }
+    let to: Vec<Addressed> = (command.destinations.iter().enumerate())
+        .map(|(index, request)| Addressed { index, channel: request.channel })
+        .collect();
+    let issued = issuer.issue(&mut opened, &to, command.custom_code.as_ref())?;
+    if let Some(key) = command.client {
+        client.record_start(&command.caps, now);
+        changes.client = Some((key, client));
+    }
+    limits.record_opening(command.delivery);
+    limits.record_issue(
+        command.delivery,
+        command.cost_micros,
+        command.destinations.iter().map(|d| d.keys.budget),
+    );
+    limits.write_into(&mut changes);
+    changes.messages = issued.messages;
+    let outcome = accepted(AcceptedKind::Opened, &opened, command.delivery, issued.code);
+    changes.verifications.push(opened);
+    Ok(Decision { outcome, changes })
+}
+
+fn seal_metadata(
+    verification: &Verification,
+    pairs: &BTreeMap<String, String>,
+    issuer: &mut Issuer<'_>,
+) -> Option<crate::keys::Sealed> {
+    let place = metadata_place(&verification.tenant, &verification.id);
+    (!pairs.is_empty()).then(|| issuer.keys.seal(place, &codec::to_row(pairs), &mut issuer.rng))
+}
+
+/// A start while one is running: it sends again, or waits, and may bring further addresses along.
+fn send_again(
+    mut base: Verification,
+    command: &StartCommand,
+    issuer: &mut Issuer<'_>,
+    limits: &mut Limits,
+    mut changes: Changes,
+) -> Result<Decision<SendOutcome>, Damaged> {
+    let now = command.now;
+    if let Some(refusal) = limits.refuse_sending(&base, command.delivery) {
+        return Ok(match refusal {
+            Refusal::CoolDown { .. } => {
+                Decision::unchanged(accepted_without_code(AcceptedKind::CoolingDown, &base))
+            }
+            other => refused(other),
+        });
+    }
+    let mut to = Vec::with_capacity(command.destinations.len());
+    let mut joining = Vec::new();
+    for request in &command.destinations {
+        let known = base.destinations.iter().position(|d| d.identity == request.keys.identity);
+        let index = known.unwrap_or(base.destinations.len() + joining.len());
+        if known.is_none() {
+            joining.push(request);
+        }
+        to.push(Addressed { index, channel: request.channel });
+    }
+    // An address that joins is charged like a start: otherwise one known address would open the way
+    // to any number of others.
+    let joining_budgets: Vec<_> = joining.iter().map(|request| request.keys.budget).collect();
+    let full = base.destinations.len() + joining.len() > MAX_DESTINATIONS;
+    let refusal = limits
+        .refuse_joining(command.delivery, &joining_budgets)
+        .or(full.then(|| Refusal::SendsExhausted { retry_after: now.until(base.expires_at) }))
+        .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros));
+    if let Some(refusal) = refusal {
+        return Ok(refused(refusal));
+    }
+    for request in joining {
+        issuer.add_destination(&mut base, request);
+    }
+    let issued = issuer.issue(&mut base, &to, None)?;
+    limits.record_joining(command.delivery, &joining_budgets);
+    limits.record_issue(
+        command.delivery,
+        command.cost_micros,
+        command.destinations.iter().map(|d| d.keys.budget),
+    );
+    limits.write_into(&mut changes);
+    changes.messages = issued.messages;
+    changes.drop_messages.extend(issued.drop_messages);
+    let outcome = accepted(AcceptedKind::Resent, &base, command.delivery, issued.code);
+    changes.verifications.push(base);
+    Ok(Decision { outcome, changes })
+}
+
+pub(super) fn accepted(
+    kind: AcceptedKind,
+    verification: &Verification,
+    delivery: Delivery,
+    code: crate::code::Code,
+) -> SendOutcome {
+    let code = (delivery == Delivery::Return).then_some(code);
+    SendOutcome::Accepted(Box::new(Accepted { kind, verification: verification.snapshot(), code }))
+}
+
+fn accepted_without_code(kind: AcceptedKind, verification: &Verification) -> SendOutcome {
+    SendOutcome::Accepted(Box::new(Accepted { kind, verification: verification.snapshot(), code: None }))
 }

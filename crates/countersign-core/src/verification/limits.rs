@@ -1,0 +1,164 @@
+//! The ledgers of one decision, and what they forbid.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Changes, RecipientLedger, TenantLedger, Verification};
+use crate::engine::{Delivery, Refusal};
+use crate::keys::RecipientKey;
+use crate::policy::{Caps, RecipientCaps};
+use crate::time::Timestamp;
+
+/// The ledgers that a decision reads and charges. Two addresses with one budget (aliases of one
+/// mailbox) have one ledger here.
+pub(super) struct Limits {
+    caps: Caps,
+    now: Timestamp,
+    recipients: BTreeMap<RecipientKey, RecipientLedger>,
+    tenant: TenantLedger,
+    touched: bool,
+    tenant_touched: bool,
+}
+
+impl Limits {
+    /// `test` numbers are counted under limits of their own, whatever the tenant's are.
+    pub(super) fn new(
+        mut caps: Caps,
+        test: bool,
+        recipients: impl Iterator<Item = (RecipientKey, RecipientLedger)>,
+        tenant: TenantLedger,
+        now: Timestamp,
+    ) -> Self {
+        if test {
+            caps.recipient = RecipientCaps::TEST_NUMBERS;
+        }
+        Self { caps, now, recipients: recipients.collect(), tenant, touched: false, tenant_touched: false }
+    }
+
+    /// The longest hold of any of the recipients.
+    pub(super) fn hold(&self) -> Option<Duration> {
+        let hold = |ledger: &RecipientLedger| ledger.hold(&self.caps.recipient, self.now);
+        self.recipients.values().filter_map(hold).map(super::Hold::retry_after).max()
+    }
+
+    /// How long the tenant's budget of failed checks has no room.
+    pub(super) fn tenant_wait(&self) -> Option<Duration> {
+        self.tenant.wait_for_check(&self.caps, self.now)
+    }
+
+    /// A code that could not be checked is not sent.
+    pub(super) fn refuse_anything(&self) -> Option<Refusal> {
+        let held = self.hold().map(|retry_after| Refusal::RecipientHeld { retry_after });
+        held.or_else(|| self.tenant_wait().map(|retry_after| Refusal::TenantBudget { retry_after }))
+    }
+
+    /// The caps on new verifications, of every recipient.
+    pub(super) fn refuse_opening(&self, delivery: Delivery) -> Option<Refusal> {
+        let wait = self.recipients.values().filter_map(|ledger| self.wait(ledger, delivery)).max();
+        wait.map(|retry_after| Refusal::RecipientLimit { retry_after })
+    }
+
+    /// The same for addresses that join a running one.
+    pub(super) fn refuse_joining(&self, delivery: Delivery, joining: &[RecipientKey]) -> Option<Refusal> {
+        let ledgers = joining.iter().filter_map(|key| self.recipients.get(key));
+        let wait = ledgers.filter_map(|ledger| self.wait(ledger, delivery)).max();
+        wait.map(|retry_after| Refusal::RecipientLimit { retry_after })
+    }
+
+    fn wait(&self, ledger: &RecipientLedger, delivery: Delivery) -> Option<Duration> {
+        match delivery {
+            Delivery::Return => ledger.wait_for_return(&self.caps.recipient, self.now),
+            Delivery::Send | Delivery::Pretend => ledger.wait_for_start(&self.caps.recipient, self.now),
+        }
+    }
+
+    /// The running verification's own limits on another send. A code that is returned waits for no
+    /// cool-down and is no send (core rule C14); it has a cap of its own.
+    pub(super) fn refuse_sending(&self, running: &Verification, delivery: Delivery) -> Option<Refusal> {
+        if delivery == Delivery::Return {
+            return self.refuse_opening(delivery);
+        }
+        match running.next_send_at(self.now) {
+            None => Some(Refusal::SendsExhausted { retry_after: self.now.until(running.expires_at) }),
+            Some(next) if self.now < next => Some(Refusal::CoolDown { retry_after: self.now.until(next) }),
+            Some(_) => None,
+        }
+    }
+
+    /// The tenant's spend cap.
+    pub(super) fn refuse_cost(&self, delivery: Delivery, cost_micros: u64) -> Option<Refusal> {
+        let cost = if delivery == Delivery::Send { cost_micros } else { return None };
+        let wait = self.tenant.wait_for_spend(&self.caps, cost, self.now);
+        wait.map(|retry_after| Refusal::TenantBudget { retry_after })
+    }
+
+    /// Charges every recipient for a new verification.
+    pub(super) fn record_opening(&mut self, delivery: Delivery) {
+        let keys: Vec<RecipientKey> = self.recipients.keys().copied().collect();
+        self.record_joining(delivery, &keys);
+    }
+
+    /// Charges the given recipients for a new verification.
+    pub(super) fn record_joining(&mut self, delivery: Delivery, joining: &[RecipientKey]) {
+        if delivery == Delivery::Return {
+            return; // counted as a return instead
+        }
+        self.touched = true;
+        for key in joining {
+            if let Some(ledger) = self.recipients.get_mut(key) {
+                ledger.record_start(&self.caps.recipient, self.now);
+            }
+        }
+    }
+
+    /// Counts a message, or a returned code, to each of the given recipients, and its cost.
+    pub(super) fn record_issue(
+        &mut self,
+        delivery: Delivery,
+        cost_micros: u64,
+        to: impl Iterator<Item = RecipientKey>,
+    ) {
+        self.touched = true;
+        for key in to {
+            let Some(ledger) = self.recipients.get_mut(&key) else { continue };
+            match delivery {
+                Delivery::Return => ledger.record_return(&self.caps.recipient, self.now),
+                Delivery::Send | Delivery::Pretend => ledger.record_send(self.now),
+            }
+        }
+        if delivery == Delivery::Send && cost_micros > 0 && self.caps.tenant_spend_per_day_micros.is_some() {
+            self.tenant.record_spend(cost_micros, self.now);
+            self.tenant_touched = true;
+        }
+    }
+
+    /// Charges a failed check to every recipient and to the tenant; `true` when it put one on hold.
+    pub(super) fn record_failure(&mut self) -> bool {
+        (self.touched, self.tenant_touched) = (true, true);
+        self.tenant.record_failure(self.now);
+        let mut newly_held = false;
+        for ledger in self.recipients.values_mut() {
+            newly_held |= ledger.record_failure(&self.caps.recipient, self.now);
+        }
+        newly_held
+    }
+
+    /// Ends the row of failures of the given recipients.
+    pub(super) fn record_success(&mut self, of: &[RecipientKey]) {
+        for key in of {
+            if let Some(ledger) = self.recipients.get_mut(key) {
+                self.touched |= ledger.record_success();
+            }
+        }
+    }
+
+    /// Hands the charged ledgers over for writing.
+    pub(super) fn write_into(&mut self, changes: &mut Changes) {
+        if self.touched {
+            changes.ledgers = std::mem::take(&mut self.recipients).into_iter().collect();
+        }
+        if self.tenant_touched {
+            changes.tenant = Some(std::mem::take(&mut self.tenant));
+        }
+    }
+}
