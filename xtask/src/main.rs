@@ -1,1 +1,52 @@
-fn main() {}
+//! The project's own commands. CI runs `cargo xtask test` and nothing else, so what passes here
+//! passes there.
+#![expect(clippy::print_stdout, reason = "a command-line tool talks on stdout")]
+
+mod audit;
+mod browser;
+mod cold_build;
+mod crates;
+mod openapi;
+mod process;
+mod tally;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask test [--without-browser] [STEP…]   everything that CI runs; named steps only, if any
+cargo xtask tidy                               what no compiler checks: pages, lists, links, layers
+cargo xtask crates                             how many crates the program is made of
+cargo xtask openapi [--check]                  writes docs/api/*.openapi.json, or compares them
+cargo xtask audit                              licences, bans and sources of all dependencies
+cargo xtask cold-build                         how long a newcomer waits for the release build";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["test", rest @ ..] => test::run(rest),
+        ["tidy"] => tidy::run(),
+        ["crates"] => crates::run(),
+        ["openapi"] => openapi::write(),
+        ["openapi", "--check"] => openapi::check(),
+        ["audit"] => audit::run(),
+        ["cold-build"] => cold_build::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(anyhow::anyhow!("unknown command\n\n{USAGE}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The last line of `test` is its summary: nothing follows it.
+            if !error.is::<test::Failed>() {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `cargo xtask test`: everything that CI runs, in the order in which it fails fastest.
+//!
+//! A step without tests of its own (formatting, lints, …) counts as one check. All steps run, also
+//! after one has failed. The last line is the summary, alone: `N passed, N failed, N skipped`.
+
+use std::fmt;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::process::{cargo, installed, run_seeing};
+use crate::tally::Tally;
+use crate::{browser, crates, openapi, process, tidy};
+
+/// The crate of the tests that need a browser.
+const BROWSER: &str = "countersign-browser-tests";
+
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Tally,
+}
+
+const STEPS: &[Step] = &[
+    step("fmt", "the formatting is rustfmt's", || once(fmt())),
+    step("tidy", "pages, lists, links and layers agree with the tree", || once(tidy::run())),
+    step("crates", "the program is made of few crates", || once(crates::run())),
+    step("clippy", "no lint has anything to say", || once(clippy())),
+    step("doc", "the documentation builds, private items included", || once(doc())),
+    step("build", "the program builds", || once(build())),
+    step("openapi", "the checked-in OpenAPI documents are current", || once(openapi::check())),
+    step("tests", "the tests of all crates", tests),
+    step("doctests", "the examples in the documentation", doctests),
+    step("browser", "the pages, in Chromium", browser_tests),
+];
+
+const fn step(name: &'static str, about: &'static str, run: fn() -> Tally) -> Step {
+    Step { name, about, run }
+}
+
+/// At least one check failed; the summary has said so.
+#[derive(Debug)]
+pub(crate) struct Failed;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("some checks failed")
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Runs the steps that `arguments` name, or all of them.
+///
+/// # Errors
+/// [`Failed`], or an argument that means nothing.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let mut without_browser = false;
+    let mut named = Vec::new();
+    for argument in arguments {
+        match *argument {
+            "--without-browser" => without_browser = true,
+            name if STEPS.iter().any(|step| step.name == name) => named.push(name),
+            other => bail!("there is no step {other}; there are {}", names()),
+        }
+    }
+    let mut total = Tally::default();
+    let mut failed = Vec::new();
+    for step in STEPS.iter().filter(|step| named.is_empty() || named.contains(&step.name)) {
+        eprintln!("\n=== {}: {} ===", step.name, step.about);
+        if step.name == "browser" && without_browser {
+            eprintln!("--- browser: skipped, as asked");
+            total += Tally::SKIPPED;
+            continue;
+        }
+        let started = Instant::now();
+        let tally = (step.run)();
+        eprintln!("--- {}: {tally} ({:.0} s)", step.name, started.elapsed().as_secs_f64());
+        if tally.failed > 0 {
+            failed.push(step.name);
+        }
+        total += tally;
+    }
+    if !failed.is_empty() {
+        eprintln!("\nfailed: {}", failed.join(", "));
+    }
+    println!("\n{total}");
+    if total.failed > 0 { Err(Failed.into()) } else { Ok(()) }
+}
+
+fn names() -> String {
+    STEPS.iter().map(|step| step.name).collect::<Vec<_>>().join(", ")
+}
+
+fn once(result: Result<()>) -> Tally {
+    match result {
+        Ok(()) => Tally::PASSED,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Tally::FAILED
+        }
+    }
+}
+
+fn fmt() -> Result<()> {
+    process::run(&mut cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    let words = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    process::run(&mut cargo(&words))
+}
+
+fn doc() -> Result<()> {
+    let words = ["doc", "--workspace", "--no-deps", "--all-features", "--document-private-items"];
+    process::run(cargo(&words).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn build() -> Result<()> {
+    process::run(&mut cargo(&["build", "--package", "countersign"]))
+}
+
+fn tests() -> Tally {
+    let which = ["--workspace", "--all-features", "--exclude", BROWSER];
+    if installed("cargo-nextest") {
+        return counted(&[&["nextest", "run", "--profile", "ci"], &which[..]].concat());
+    }
+    eprintln!("cargo-nextest is not installed: cargo test does, more slowly");
+    counted(&[&["test", "--no-fail-fast", "--lib", "--bins", "--tests"], &which[..]].concat())
+}
+
+/// nextest does not run these.
+fn doctests() -> Tally {
+    counted(&["test", "--doc", "--no-fail-fast", "--workspace", "--all-features", "--exclude", BROWSER])
+}
+
+fn browser_tests() -> Tally {
+    match browser::ensure() {
+        Ok(()) => counted(&["test", "--no-fail-fast", "--package", BROWSER]),
+        missing => once(missing),
+    }
+}
+
+/// Runs tests and adds up what the runner reports. A run that ends badly without naming a failed
+/// test (it did not compile, a binary crashed) is one failure.
+fn counted(words: &[&str]) -> Tally {
+    let mut tally = Tally::default();
+    let result = run_seeing(&mut cargo(words), |line| {
+        tally += Tally::from_nextest(line).or_else(|| Tally::from_libtest(line)).unwrap_or_default();
+    });
+    if let Err(error) = result {
+        eprintln!("error: {error:#}");
+        if tally.failed == 0 {
+            tally += Tally::FAILED;
+        }
+    }
+    tally
+}
