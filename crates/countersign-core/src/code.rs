@@ -115,22 +115,26 @@ mod tests {
         assert_eq!(format!("{:?}", Code::parse("123456").unwrap()), "Code(******)");
     }
 
-    /// The peer that drew `len - 1` never issued a 9; the one that took a remainder was biased
-    /// (peer-faults row 24). 10^6 codes, χ² with 9 degrees of freedom below 27.88 (p > 0.001).
+    /// Peers drew from `len - 1` characters, so that no code had a 9, or took a remainder, so that
+    /// low digits were likelier (peer fault 24). χ² over 10^6 codes, per position (6 × 9 degrees of
+    /// freedom) and per pair of neighbours (5 × 99), below the bounds for p = 0.001.
     #[test]
-    fn every_digit_is_equally_likely_at_every_position() {
+    fn every_digit_is_equally_likely_at_every_position_and_after_every_other() {
         let mut rng = StdRng::seed_from_u64(7);
         let format = CodeFormat { alphabet: Alphabet::Digits, length: 6 };
-        let mut counts = [[0u32; 10]; 6];
+        let (mut single, mut pair) = ([[0u32; 10]; 6], [[0u32; 100]; 5]);
         for _ in 0..1_000_000 {
             let code = Code::generate(format, &mut rng);
-            for (position, digit) in code.expose().bytes().enumerate() {
-                counts[position][usize::from(digit - b'0')] += 1;
-            }
+            let digits: Vec<usize> = code.expose().bytes().map(|b| usize::from(b - b'0')).collect();
+            digits.iter().enumerate().for_each(|(position, &digit)| single[position][digit] += 1);
+            digits.windows(2).enumerate().for_each(|(position, d)| pair[position][10 * d[0] + d[1]] += 1);
         }
-        for position in counts {
-            let chi: f64 = position.iter().map(|&n| (f64::from(n) - 1e5).powi(2) / 1e5).sum();
-            assert!(chi < 27.88, "χ² = {chi}: {position:?}");
-        }
+        let chi = |counts: &[u32], expected: f64| -> f64 {
+            counts.iter().map(|&n| (f64::from(n) - expected).powi(2) / expected).sum()
+        };
+        let single: f64 = single.iter().map(|counts| chi(counts, 1e5)).sum();
+        let pair: f64 = pair.iter().map(|counts| chi(counts, 1e4)).sum();
+        assert!(single < 91.87, "χ² of single digits: {single}");
+        assert!(pair < 597.0, "χ² of pairs: {pair}");
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use minicbor::{Decode, Encode};
 
 pub use payload::Payload;
-pub use rules::{Claim, claim, record};
+pub use rules::{Claim, claim, record, retry_after};
 
 use crate::ids::{MessageId, VerificationId};
 use crate::keys::Sealed;

@@ -72,3 +72,117 @@ pub fn record(mut message: Message, report: &DeliveryReport, now: Timestamp) -> 
         }
     }
 }
+
+/// How long to wait after the `submissions`-th submission failed: 2 s, then 8 s. Short, because a code
+/// lives for minutes and the person is looking at the screen.
+pub fn retry_after(submissions: u8) -> Duration {
+    Duration::from_secs(2) * 4u32.pow(u32::from(submissions.clamp(1, MAX_SUBMISSIONS)) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{MessageId, VerificationId};
+    use crate::keys::Sealed;
+    use crate::names::{Channel, DialectName, Locale, ProviderName, Purpose, TenantId};
+
+    const LEASE: Duration = Duration::from_secs(30);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn queued() -> Message {
+        Message {
+            id: MessageId::from_bytes([1; 16]),
+            tenant: TenantId::parse("t").unwrap(),
+            verification: VerificationId::from_bytes([2; 16]),
+            destination: 0,
+            purpose: Purpose::parse("login").unwrap(),
+            dialect: DialectName::parse("native").unwrap(),
+            locale: Locale::parse("en").unwrap(),
+            channel: Channel::Sms,
+            queued_at: at(0),
+            expires_at: at(600),
+            payload: Some(Sealed::from_bytes(vec![0; 64])),
+            state: MessageState::Queued,
+            updated_at: at(0),
+            submissions: 0,
+            tried: Vec::new(),
+            test: false,
+        }
+    }
+
+    fn submit(message: Message, now: Timestamp) -> Message {
+        match claim(message, LEASE, now) {
+            Claim::Submit(message) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn report(message: &Message, result: DeliveryResult) -> DeliveryReport {
+        DeliveryReport {
+            message: message.id,
+            verification: message.verification,
+            submission: message.submissions,
+            result,
+        }
+    }
+
+    fn provider() -> ProviderName {
+        ProviderName::parse("carrier").unwrap()
+    }
+
+    #[test]
+    fn a_message_is_submitted_three_times_at_most_even_if_every_lease_is_lost() {
+        let mut message = queued();
+        for submission in 1..=3 {
+            message = submit(message, at(i64::from(submission) * 31));
+            assert_eq!(message.submissions, submission);
+        }
+        let Claim::Finished(message) = claim(message, LEASE, at(200)) else { panic!("a fourth submission") };
+        assert_eq!(message.state, MessageState::Abandoned { reason: Abandoned::Submissions });
+        assert_eq!(message.payload, None);
+    }
+
+    #[test]
+    fn a_leased_message_is_out_of_reach_until_the_lease_runs_out() {
+        let message = submit(queued(), at(0));
+        assert_eq!(claim(message.clone(), LEASE, at(29)), Claim::NotDue);
+        assert_eq!(submit(message, at(30)).submissions, 2);
+    }
+
+    #[test]
+    fn nothing_is_submitted_when_the_code_is_dead() {
+        let Claim::Finished(message) = claim(queued(), LEASE, at(600)) else { panic!("submitted") };
+        assert_eq!(message.state, MessageState::Abandoned { reason: Abandoned::Expired });
+        assert_eq!(message.payload, None);
+    }
+
+    #[test]
+    fn a_retry_that_would_come_after_the_end_is_not_waited_for() {
+        let message = submit(queued(), at(595));
+        let failed =
+            report(&message, DeliveryResult::Failed { provider: Some(provider()), retry_after: LEASE });
+        let message = record(message, &failed, at(596)).unwrap();
+        assert_eq!(message.state, MessageState::Abandoned { reason: Abandoned::Expired });
+    }
+
+    #[test]
+    fn a_report_of_a_lost_lease_changes_nothing_unless_it_says_accepted() {
+        let first = submit(queued(), at(0));
+        let second = submit(first.clone(), at(31));
+        let failed = report(&first, DeliveryResult::GivenUp { reason: Abandoned::Unknown });
+        assert_eq!(record(second.clone(), &failed, at(32)), None);
+        let accepted = report(&first, DeliveryResult::Accepted { provider: provider() });
+        let message = record(second, &accepted, at(32)).unwrap();
+        assert_eq!(message.state, MessageState::Sent { provider: provider() });
+        assert_eq!((message.payload.clone(), message.due_at()), (None, None));
+        assert_eq!(record(message, &accepted, at(33)), None);
+    }
+
+    #[test]
+    fn waiting_grows_from_try_to_try() {
+        assert_eq!([1, 2].map(|n| retry_after(n).as_secs()), [2, 8]);
+    }
+}
