@@ -1,6 +1,16 @@
 //! For tests: an in-memory engine, doubles of the ports, the conformance and model suites.
 
+pub mod bench;
+pub mod commands;
+pub mod conformance;
+mod doubles;
+mod memory;
+
 use std::collections::BTreeMap;
+
+pub use commands::tenant;
+pub use doubles::{ManualClock, RecordingProvider, SeededEntropy};
+pub use memory::MemoryEngine;
 
 use crate::keys::{KeyMaterial, KeyRing, SecretKey};
 

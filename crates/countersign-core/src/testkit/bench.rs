@@ -1,0 +1,387 @@
+//! A tenant at work on an engine under test: every command in one line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::commands::{self, recipient_keys};
+use super::{ManualClock, MemoryEngine, SeededEntropy, keys};
+use crate::audit::AuditEvent;
+use crate::code::Code;
+use crate::codec;
+use crate::engine::{
+    AcceptedKind, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, Idempotent,
+    RecipientCommand, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand, SweepReport,
+    VerificationRecord,
+};
+use crate::ids::VerificationId;
+use crate::keys::KeyRing;
+use crate::names::TenantId;
+use crate::outbox::{DeliveryReport, DeliveryResult, Message, MessageState, Payload};
+use crate::policy::{Caps, Terms};
+use crate::time::{Clock, Timestamp};
+use crate::verification::{RecipientLedger, Status, Verification, Windows};
+use crate::verifications::Entropy;
+
+/// A fictional number (+1 212 555 01xx is reserved for fiction).
+pub const ALICE: &str = "+12125550101";
+/// Another one.
+pub const BOB: &str = "+12125550102";
+/// A fictional mailbox (RFC 2606).
+pub const MAIL: &str = "alice@example.com";
+
+/// How the suites get hold of an engine.
+///
+/// The engine must run under [`keys`] and start empty.
+#[async_trait]
+pub trait EngineFixture: Send + Sync + Sized + 'static {
+    /// An engine over an empty store of its own.
+    async fn fresh() -> Self;
+
+    /// The same, where the model suite may trade durability for speed: it tests decisions, not the
+    /// disk.
+    async fn fresh_for_model() -> Self {
+        Self::fresh().await
+    }
+
+    /// The engine.
+    fn engine(&self) -> Arc<dyn Engine>;
+
+    /// Closes the engine and opens it again over the same store.
+    async fn reopen(&mut self);
+}
+
+/// The fixture of [`MemoryEngine`], which has nothing to reopen from: it stays as it is.
+pub struct MemoryFixture(Arc<MemoryEngine>);
+
+#[async_trait]
+impl EngineFixture for MemoryFixture {
+    async fn fresh() -> Self {
+        Self(Arc::new(MemoryEngine::new(keys())))
+    }
+
+    fn engine(&self) -> Arc<dyn Engine> {
+        self.0.clone()
+    }
+
+    async fn reopen(&mut self) {}
+}
+
+/// A tenant at work on an engine.
+pub struct Bench<F> {
+    /// Where the engine comes from.
+    pub fixture: F,
+    /// What time it is.
+    pub clock: ManualClock,
+    /// Who asks.
+    pub tenant: TenantId,
+    /// What its verifications run under.
+    pub terms: Terms,
+    /// Its limits.
+    pub caps: Caps,
+    /// The keys of the engine.
+    pub keys: KeyRing,
+    entropy: SeededEntropy,
+}
+
+impl<F: EngineFixture> Bench<F> {
+    /// Tenant `acme` with the default policy at an empty store.
+    pub async fn new() -> Self {
+        Self::over(F::fresh().await)
+    }
+
+    /// The same over a store that is there already.
+    pub fn over(fixture: F) -> Self {
+        Self {
+            fixture,
+            clock: ManualClock::default(),
+            tenant: TenantId::parse("acme").expect("a tenant id"),
+            terms: Terms::default(),
+            caps: Caps::default(),
+            keys: keys(),
+            entropy: SeededEntropy::default(),
+        }
+    }
+
+    /// The engine under test.
+    pub fn engine(&self) -> Arc<dyn Engine> {
+        self.fixture.engine()
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// Lets time pass until `seconds` after the clock's start.
+    pub fn at_second(&self, seconds: u64) {
+        self.wait(self.now().until(ManualClock::START + Duration::from_secs(seconds)));
+    }
+
+    /// Fresh chance.
+    pub fn seed(&self) -> [u8; 32] {
+        self.entropy.seed()
+    }
+
+    // -- commands, to be changed before they are given --
+
+    /// Sends a code to one address.
+    pub fn start_of(&self, to: &str) -> StartCommand {
+        let command = commands::start(&self.tenant, to, self.now(), self.seed());
+        StartCommand { terms: self.terms.clone(), caps: self.caps, ..command }
+    }
+
+    /// Sends a code to several addresses at once.
+    pub fn start_of_all(&self, to: &[&str]) -> StartCommand {
+        let destinations = to.iter().map(|to| commands::destination(&self.tenant, to)).collect();
+        StartCommand { destinations, ..self.start_of(to[0]) }
+    }
+
+    /// Sends again.
+    pub fn resend_of(&self, id: VerificationId) -> ResendCommand {
+        ResendCommand { caps: self.caps, ..commands::resend(&self.tenant, id, self.now(), self.seed()) }
+    }
+
+    /// Takes a guess.
+    pub fn check_of(&self, id: VerificationId, code: &Code) -> CheckCommand {
+        let target = CheckTarget::Id(id);
+        CheckCommand { caps: self.caps, ..commands::check(&self.tenant, target, code.clone(), self.now()) }
+    }
+
+    /// Takes a guess for the newest verification of an address.
+    pub fn check_of_address(&self, to: &str, code: &Code) -> CheckCommand {
+        let identity = recipient_keys(&self.tenant, to).identity;
+        let target = CheckTarget::Recipient { identity, purpose: commands::purpose() };
+        CheckCommand { caps: self.caps, ..commands::check(&self.tenant, target, code.clone(), self.now()) }
+    }
+
+    /// An administrator's act on an address.
+    pub fn administer(&self, to: &str, action: &str) -> RecipientCommand {
+        let command = commands::administer(&self.tenant, to, action, self.now());
+        RecipientCommand { caps: self.caps.recipient, ..command }
+    }
+
+    // -- what happens now --
+
+    /// Gives a start.
+    pub async fn start(&self, command: StartCommand) -> SendOutcome {
+        fresh(self.engine().start(command).await.expect("start"))
+    }
+
+    /// Opens a verification for one address.
+    pub async fn open(&self, to: &str) -> Verification {
+        opened(self.start(self.start_of(to)).await)
+    }
+
+    /// Opens a verification and exhausts its checks.
+    pub async fn open_and_exhaust(&self, to: &str) -> Verification {
+        let verification = self.open(to).await;
+        let wrong = wrong(&self.code(verification.id).await);
+        for _ in 0..verification.terms.max_checks {
+            self.check(verification.id, &wrong).await;
+        }
+        verification
+    }
+
+    /// Sends again.
+    pub async fn resend(&self, id: VerificationId) -> SendOutcome {
+        fresh(self.engine().resend(self.resend_of(id)).await.expect("resend"))
+    }
+
+    /// Takes a guess.
+    pub async fn check(&self, id: VerificationId, code: &Code) -> CheckOutcome {
+        self.give(self.check_of(id, code)).await
+    }
+
+    /// Gives a check.
+    pub async fn give(&self, command: CheckCommand) -> CheckOutcome {
+        fresh(self.engine().check(command).await.expect("check"))
+    }
+
+    /// Gives up.
+    pub async fn cancel(&self, id: VerificationId) -> CancelOutcome {
+        self.engine().cancel(commands::cancel(&self.tenant, id, self.now())).await.expect("cancel")
+    }
+
+    /// What is stored of a verification.
+    pub async fn record(&self, id: VerificationId) -> VerificationRecord {
+        self.engine().verification(&self.tenant, id).await.expect("read").expect("it is stored")
+    }
+
+    /// How a verification stands.
+    pub async fn status(&self, id: VerificationId) -> Status {
+        self.record(id).await.verification.status_at(self.now())
+    }
+
+    /// Its messages that wait to be sent, oldest first.
+    pub async fn open_messages(&self, id: VerificationId) -> Vec<Message> {
+        let messages = self.record(id).await.messages.into_iter();
+        messages.filter(|message| message.due_at().is_some()).collect()
+    }
+
+    /// The code of the newest message that still has one.
+    pub async fn code(&self, id: VerificationId) -> Code {
+        let messages = self.open_messages(id).await;
+        self.code_in(messages.last().expect("a message waits"))
+    }
+
+    /// The code in a message.
+    pub fn code_in(&self, message: &Message) -> Code {
+        Payload::open(message, &self.keys).expect("it opens").code
+    }
+
+    /// A recipient's ledger.
+    pub async fn ledger(&self, to: &str) -> RecipientLedger {
+        let budget = recipient_keys(&self.tenant, to).budget;
+        self.engine().recipient(&self.tenant, &budget).await.expect("read")
+    }
+
+    /// A recipient's counters now.
+    pub async fn windows(&self, to: &str) -> Windows {
+        self.ledger(to).await.windows(self.now())
+    }
+
+    /// Takes every due message, for half a minute.
+    pub async fn claim(&self) -> Vec<Message> {
+        let lease = Duration::from_secs(30);
+        self.engine().claim_messages(100, lease, self.now()).await.expect("claim")
+    }
+
+    /// Reports what became of a claimed message.
+    pub async fn report(&self, message: &Message, result: DeliveryResult) {
+        let report = report(message, result);
+        self.engine().record_deliveries(vec![report], self.now()).await.expect("record");
+    }
+
+    /// Clears up until nothing is left to do; answers what was done in all.
+    pub async fn sweep(&self) -> SweepReport {
+        let mut sum = SweepReport::default();
+        loop {
+            let round = self.engine().sweep(100, self.now()).await.expect("sweep");
+            if !round.did_something() {
+                return sum;
+            }
+            sum.expired += round.expired;
+            sum.masked += round.masked;
+            sum.deleted += round.deleted;
+            sum.forgotten += round.forgotten;
+        }
+    }
+
+    /// Every event of the audit log.
+    pub async fn audit(&self) -> Vec<AuditEvent> {
+        let entries = self.engine().audit_entries(0, 1_000).await.expect("read");
+        entries.iter().map(|entry| codec::from_row(&entry.event).expect("an event")).collect()
+    }
+}
+
+/// The outcome of something that happened now.
+#[track_caller]
+pub fn fresh<O: std::fmt::Debug>(answer: Idempotent<O>) -> O {
+    match answer {
+        Idempotent::Fresh { outcome, .. } => outcome,
+        other => panic!("not fresh: {other:?}"),
+    }
+}
+
+/// The outcome of something that happened before.
+#[track_caller]
+pub fn replayed<O: std::fmt::Debug>(answer: Idempotent<O>) -> O {
+    match answer {
+        Idempotent::Replayed { outcome, .. } => outcome,
+        other => panic!("not replayed: {other:?}"),
+    }
+}
+
+/// What was accepted, and how.
+#[track_caller]
+pub fn accepted(outcome: SendOutcome) -> (AcceptedKind, Verification) {
+    match outcome {
+        SendOutcome::Accepted(accepted) => (accepted.kind, accepted.verification),
+        SendOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+    }
+}
+
+/// The verification that was opened.
+#[track_caller]
+pub fn opened(outcome: SendOutcome) -> Verification {
+    let (kind, verification) = accepted(outcome);
+    assert_eq!(kind, AcceptedKind::Opened);
+    verification
+}
+
+/// The running verification that sent again.
+#[track_caller]
+pub fn resent(outcome: SendOutcome) -> Verification {
+    let (kind, verification) = accepted(outcome);
+    assert_eq!(kind, AcceptedKind::Resent);
+    verification
+}
+
+/// The code that was handed back.
+#[track_caller]
+pub fn returned(outcome: SendOutcome) -> Code {
+    match outcome {
+        SendOutcome::Accepted(accepted) => accepted.code.expect("a code is handed back"),
+        SendOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+    }
+}
+
+/// Why nothing was sent.
+#[track_caller]
+pub fn refusal(outcome: &SendOutcome) -> Refusal {
+    match outcome {
+        SendOutcome::Refused(refusal) => *refusal,
+        SendOutcome::Accepted(accepted) => panic!("accepted: {:?}", accepted.kind),
+    }
+}
+
+/// Whether a guess was right.
+pub fn is_right(outcome: &CheckOutcome) -> bool {
+    matches!(outcome, CheckOutcome::Right { .. })
+}
+
+/// Why a guess was not accepted.
+#[track_caller]
+pub fn rejection(outcome: &CheckOutcome) -> Rejection {
+    match outcome {
+        CheckOutcome::Rejected { reason, .. } => *reason,
+        other => panic!("not rejected: {other:?}"),
+    }
+}
+
+/// A guess of the same length that is not the code.
+pub fn wrong(code: &Code) -> Code {
+    let (first, rest) = code.expose().split_at(1);
+    let other = if first == "1" { "2" } else { "1" };
+    commands::code(&format!("{other}{rest}"))
+}
+
+/// A report on a message as it was claimed.
+pub fn report(message: &Message, result: DeliveryResult) -> DeliveryReport {
+    let (id, verification) = (message.id, message.verification);
+    DeliveryReport { message: id, verification, submission: message.submissions, result }
+}
+
+/// A provider took it.
+pub fn taken() -> DeliveryResult {
+    DeliveryResult::Accepted { provider: "inbox".parse().expect("a provider name") }
+}
+
+/// A provider definitely failed; try again at once.
+pub fn failed() -> DeliveryResult {
+    let provider = Some("inbox".parse().expect("a provider name"));
+    DeliveryResult::Failed { provider, retry_after: Duration::ZERO }
+}
+
+/// Whether a message is final and without its payload.
+pub fn is_wiped(message: &Message) -> bool {
+    let is_final = matches!(message.state, MessageState::Sent { .. } | MessageState::Abandoned { .. });
+    is_final && message.payload.is_none()
+}

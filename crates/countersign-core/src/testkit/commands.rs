@@ -1,0 +1,137 @@
+//! Commands with sane defaults, so that a test states only what it is about:
+//! `StartCommand { delivery: Delivery::Return, ..start(&acme, ALICE, now) }`.
+
+use std::collections::BTreeMap;
+
+use super::keys;
+use crate::audit::AuditEvent;
+use crate::code::Code;
+use crate::engine::{
+    CancelCommand, CheckCommand, CheckTarget, Delivery, DestinationRequest, IdempotencyClaim, Intent,
+    RecipientCommand, ResendCommand, StartCommand,
+};
+use crate::ids::VerificationId;
+use crate::names::{DialectName, Locale, Purpose, TenantId};
+use crate::policy::{Caps, Policy, RecipientCaps, Terms};
+use crate::recipient::{Recipient, RecipientKeys};
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// A tenant with the default policy.
+pub fn tenant(id: &str) -> Tenant {
+    Tenant {
+        id: id.parse().expect("the test's tenant id"),
+        brand: "Acme".into(),
+        locale: Locale::parse("en").expect("a language"),
+        policy: Policy::default(),
+        disabled: false,
+    }
+}
+
+/// The purpose of every command below.
+pub fn purpose() -> Purpose {
+    Purpose::parse("login").expect("a purpose")
+}
+
+/// A code as somebody typed it.
+pub fn code(text: &str) -> Code {
+    Code::parse(text).expect("the test's code")
+}
+
+/// What stands for an address under [`keys`].
+pub fn recipient_keys(tenant: &TenantId, to: &str) -> RecipientKeys {
+    Recipient::from_canonical(to).keys(tenant, &keys())
+}
+
+/// An address over its usual channel.
+pub fn destination(tenant: &TenantId, to: &str) -> DestinationRequest {
+    let recipient = Recipient::from_canonical(to);
+    let channel = recipient.default_channel();
+    DestinationRequest { keys: recipient.keys(tenant, &keys()), recipient: Some(recipient), channel }
+}
+
+/// An idempotency claim: the same numbers are the same key and the same request.
+pub fn claim(key: u8, request: u8) -> IdempotencyClaim {
+    IdempotencyClaim { key: [key; 16], fingerprint: [request; 16] }
+}
+
+/// Sends a code to an address, under the native API's defaults.
+pub fn start(tenant: &TenantId, to: &str, now: Timestamp, seed: [u8; 32]) -> StartCommand {
+    StartCommand {
+        tenant: tenant.clone(),
+        purpose: purpose(),
+        dialect: DialectName::parse("native").expect("a dialect"),
+        locale: Locale::parse("en").expect("a language"),
+        intent: Intent::Start,
+        delivery: Delivery::Send,
+        destinations: vec![destination(tenant, to)],
+        custom_code: None,
+        context: None,
+        metadata: BTreeMap::new(),
+        client: None,
+        terms: Terms::default(),
+        caps: Caps::default(),
+        cost_micros: 0,
+        test: false,
+        now,
+        seed,
+        idempotency: None,
+    }
+}
+
+/// Sends again over the same channel.
+pub fn resend(tenant: &TenantId, id: VerificationId, now: Timestamp, seed: [u8; 32]) -> ResendCommand {
+    ResendCommand {
+        tenant: tenant.clone(),
+        id,
+        channel: None,
+        delivery: Delivery::Send,
+        caps: Caps::default(),
+        cost_micros: 0,
+        now,
+        seed,
+        idempotency: None,
+    }
+}
+
+/// Takes a guess that ends the verification if it is right.
+pub fn check(tenant: &TenantId, target: CheckTarget, code: Code, now: Timestamp) -> CheckCommand {
+    CheckCommand {
+        tenant: tenant.clone(),
+        target,
+        code,
+        context: None,
+        consume: true,
+        record_proof: false,
+        caps: Caps::default(),
+        now,
+        idempotency: None,
+    }
+}
+
+/// Gives up.
+pub fn cancel(tenant: &TenantId, id: VerificationId, now: Timestamp) -> CancelCommand {
+    CancelCommand { tenant: tenant.clone(), id, now }
+}
+
+/// An administrator's act on an address.
+pub fn administer(tenant: &TenantId, to: &str, action: &str, now: Timestamp) -> RecipientCommand {
+    RecipientCommand {
+        tenant: tenant.clone(),
+        keys: recipient_keys(tenant, to),
+        caps: RecipientCaps::default(),
+        now,
+        audit: audit_event(tenant, action, now),
+    }
+}
+
+/// An entry for the audit log.
+pub fn audit_event(tenant: &TenantId, action: &str, now: Timestamp) -> AuditEvent {
+    AuditEvent {
+        at: now,
+        tenant: Some(tenant.clone()),
+        actor: "key:test".into(),
+        action: action.into(),
+        subject: "+12********01".into(),
+    }
+}

@@ -1,0 +1,522 @@
+//! The reference engine: maps behind one lock.
+//!
+//! It is short so that it is obviously right, and it passes the conformance suite first. Nothing
+//! survives the process.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use minicbor::{Decode, Encode};
+
+use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
+use crate::codec::Undecodable;
+use crate::directory::StoredUser;
+use crate::engine::{
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
+    Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError,
+    StoredAnswer, SweepReport, UserIndex, VerificationRecord, resolve,
+};
+use crate::ids::VerificationId;
+use crate::keys::{KeyRing, RecipientKey};
+use crate::names::{Purpose, TenantId};
+use crate::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
+use crate::time::Timestamp;
+use crate::verification::cancel::cancel;
+use crate::verification::check::check;
+use crate::verification::resend::{RunningState, resend};
+use crate::verification::start::{StartState, start};
+use crate::verification::{
+    Changes, ClientKey, ClientLedger, Damaged, Decision, Ledgers, RecipientLedger, SweepAction, TenantLedger,
+    Verification, erase, sweep,
+};
+
+/// An engine that keeps everything in memory.
+#[derive(Debug)]
+pub struct MemoryEngine {
+    keys: KeyRing,
+    /// A std mutex: it is never held across an await.
+    store: Mutex<Store>,
+    /// Holds one permit while messages were queued that nobody waited for.
+    queued: tokio::sync::Notify,
+    down: AtomicBool,
+}
+
+/// All tables. Every method runs under the lock from its first read to its last write, so that each
+/// is atomic by construction.
+#[derive(Debug, Default)]
+struct Store {
+    high_water: Option<Timestamp>,
+    verifications: BTreeMap<VerificationId, Verification>,
+    /// Per address and purpose, the verifications it belongs to, in the order in which it joined
+    /// them. Ids do not tell that order: several may be drawn within one millisecond, and an address
+    /// may join a verification that is older than its own last one.
+    joined: BTreeMap<(TenantId, Purpose, RecipientKey), Vec<VerificationId>>,
+    recipients: BTreeMap<(TenantId, RecipientKey), RecipientLedger>,
+    clients: BTreeMap<(TenantId, ClientKey), ClientLedger>,
+    tenants: BTreeMap<TenantId, TenantLedger>,
+    /// In the order in which they were queued.
+    messages: Vec<Message>,
+    answers: BTreeMap<(TenantId, [u8; 16]), StoredAnswer>,
+    users: BTreeMap<(TenantId, [u8; 16]), StoredUser>,
+    audit: Vec<AuditEntry>,
+    audit_head: Option<AuditHead>,
+}
+
+impl MemoryEngine {
+    /// An empty store.
+    pub fn new(keys: KeyRing) -> Self {
+        Self {
+            keys,
+            store: Mutex::default(),
+            queued: tokio::sync::Notify::new(),
+            down: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes every call fail as if the store were out of reach, or ends that.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    fn locked<T>(&self, act: impl FnOnce(&mut Store) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(StorageError::Unavailable("switched off by the test".into()));
+        }
+        act(&mut self.store.lock().expect("no rule panics"))
+    }
+
+    /// Decides and commits, once per claim.
+    fn decide<O: Encode<()> + for<'b> Decode<'b, ()>>(
+        &self,
+        tenant: &TenantId,
+        claim: Option<IdempotencyClaim>,
+        now: Timestamp,
+        rule: impl FnOnce(&Store, Timestamp) -> Result<Decision<O>, Damaged>,
+    ) -> Result<Idempotent<O>, StorageError> {
+        self.locked(|store| {
+            let at = store.judged_at(now);
+            if let Some(claim) = &claim {
+                let stored = store.answers.get(&(tenant.clone(), claim.key));
+                if let Some(earlier) = resolve(claim, stored, at)? {
+                    return Ok(earlier);
+                }
+            }
+            let Decision { outcome, changes } = rule(store, at)?;
+            if !changes.is_empty() {
+                if let Some(claim) = &claim {
+                    store.answers.insert((tenant.clone(), claim.key), StoredAnswer::new(claim, &outcome, at));
+                }
+                self.commit(store, tenant, changes, at);
+            }
+            Ok(Idempotent::Fresh { outcome, at })
+        })
+    }
+
+    fn commit(&self, store: &mut Store, tenant: &TenantId, changes: Changes, now: Timestamp) {
+        store.high_water = Some(now);
+        for drop in changes.drop_messages {
+            store.abandon_open(drop.verification, drop.destination, drop.reason, now);
+        }
+        if !changes.messages.is_empty() {
+            store.messages.extend(changes.messages);
+            self.queued.notify_one();
+        }
+        changes.verifications.into_iter().for_each(|verification| store.put(verification));
+        for (key, ledger) in changes.ledgers {
+            store.recipients.insert((tenant.clone(), key), ledger);
+        }
+        if let Some((key, ledger)) = changes.client {
+            store.clients.insert((tenant.clone(), key), ledger);
+        }
+        if let Some(ledger) = changes.tenant {
+            store.tenants.insert(tenant.clone(), ledger);
+        }
+        for address in changes.proven {
+            store.users_of(tenant).for_each(|user| _ = user.prove(&address, now));
+        }
+        self.log(store, &changes.audit);
+    }
+
+    fn log(&self, store: &mut Store, events: &[AuditEvent]) {
+        if !events.is_empty() {
+            let (entries, head) = audit::append(&self.keys, store.audit_head.as_ref(), events);
+            store.audit.extend(entries);
+            store.audit_head = Some(head);
+        }
+    }
+}
+
+impl Store {
+    /// Time never runs backwards.
+    fn judged_at(&self, now: Timestamp) -> Timestamp {
+        self.high_water.map_or(now, |latest| latest.max(now))
+    }
+
+    fn put(&mut self, verification: Verification) {
+        for destination in &verification.destinations {
+            let key = (verification.tenant.clone(), verification.purpose.clone(), destination.identity);
+            let joined = self.joined.entry(key).or_default();
+            if !joined.contains(&verification.id) {
+                joined.push(verification.id);
+            }
+        }
+        self.verifications.insert(verification.id, verification);
+    }
+
+    fn delete(&mut self, verification: &Verification) {
+        let id = verification.id;
+        self.verifications.remove(&id);
+        self.messages.retain(|message| message.verification != id);
+        self.joined.values_mut().for_each(|joined| joined.retain(|other| *other != id));
+        self.joined.retain(|_, joined| !joined.is_empty());
+    }
+
+    fn get(&self, tenant: &TenantId, id: VerificationId) -> Option<&Verification> {
+        self.verifications.get(&id).filter(|verification| verification.tenant == *tenant)
+    }
+
+    fn latest(&self, tenant: &TenantId, purpose: &Purpose, identity: RecipientKey) -> Option<&Verification> {
+        let joined = self.joined.get(&(tenant.clone(), purpose.clone(), identity))?;
+        self.verifications.get(joined.last()?)
+    }
+
+    fn recipient(&self, tenant: &TenantId, budget: &RecipientKey) -> RecipientLedger {
+        self.recipients.get(&(tenant.clone(), *budget)).cloned().unwrap_or_default()
+    }
+
+    fn running(&self, tenant: &TenantId, verification: Option<&Verification>) -> RunningState {
+        let destinations = verification.map_or(&[][..], |v| &v.destinations);
+        RunningState {
+            verification: verification.cloned(),
+            ledgers: Ledgers {
+                recipients: destinations.iter().map(|d| self.recipient(tenant, &d.budget)).collect(),
+                client: ClientLedger::default(),
+                tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
+            },
+        }
+    }
+
+    fn users_of<'a>(&'a mut self, tenant: &'a TenantId) -> impl Iterator<Item = &'a mut StoredUser> {
+        self.users.iter_mut().filter(move |((owner, _), _)| owner == tenant).map(|(_, user)| user)
+    }
+
+    /// Abandons a verification's open messages: all, or those to one destination.
+    fn abandon_open(
+        &mut self,
+        verification: VerificationId,
+        destination: Option<u8>,
+        reason: Abandoned,
+        now: Timestamp,
+    ) {
+        (self.messages.iter_mut())
+            .filter(|message| message.verification == verification)
+            .filter(|message| destination.is_none_or(|index| message.destination == index))
+            .filter(|message| message.due_at().is_some())
+            .for_each(|message| message.abandon(reason, now));
+    }
+}
+
+#[async_trait]
+impl Engine for MemoryEngine {
+    async fn start(&self, mut command: StartCommand) -> Result<Idempotent<SendOutcome>, StorageError> {
+        let tenant = command.tenant.clone();
+        self.decide(&tenant, command.idempotency, command.now, |store, at| {
+            command.now = at;
+            let wanted = &command.destinations;
+            let latest = |identity| store.latest(&tenant, &command.purpose, identity).cloned();
+            let client = command.client.and_then(|key| store.clients.get(&(tenant.clone(), key)));
+            let state = StartState {
+                latest: wanted.iter().map(|d| latest(d.keys.identity)).collect(),
+                ledgers: Ledgers {
+                    recipients: wanted.iter().map(|d| store.recipient(&tenant, &d.keys.budget)).collect(),
+                    client: client.cloned().unwrap_or_default(),
+                    tenant: store.tenants.get(&tenant).cloned().unwrap_or_default(),
+                },
+            };
+            start(state, &command, &self.keys)
+        })
+    }
+
+    async fn resend(&self, mut command: ResendCommand) -> Result<Idempotent<SendOutcome>, StorageError> {
+        let tenant = command.tenant.clone();
+        self.decide(&tenant, command.idempotency, command.now, |store, at| {
+            command.now = at;
+            resend(store.running(&tenant, store.get(&tenant, command.id)), &command, &self.keys)
+        })
+    }
+
+    async fn check(&self, mut command: CheckCommand) -> Result<Idempotent<CheckOutcome>, StorageError> {
+        let tenant = command.tenant.clone();
+        self.decide(&tenant, command.idempotency, command.now, |store, at| {
+            command.now = at;
+            let verification = match &command.target {
+                CheckTarget::Id(id) => store.get(&tenant, *id),
+                CheckTarget::Recipient { identity, purpose } => store.latest(&tenant, purpose, *identity),
+            };
+            Ok(check(store.running(&tenant, verification), &command, &self.keys))
+        })
+    }
+
+    async fn cancel(&self, mut command: CancelCommand) -> Result<CancelOutcome, StorageError> {
+        self.locked(|store| {
+            command.now = store.judged_at(command.now);
+            let verification = store.get(&command.tenant, command.id).cloned();
+            let Decision { outcome, changes } = cancel(verification, &command);
+            if !changes.is_empty() {
+                self.commit(store, &command.tenant, changes, command.now);
+            }
+            Ok(outcome)
+        })
+    }
+
+    async fn verification(
+        &self,
+        tenant: &TenantId,
+        id: VerificationId,
+    ) -> Result<Option<VerificationRecord>, StorageError> {
+        self.locked(|store| {
+            let messages = || store.messages.iter().filter(|message| message.verification == id);
+            Ok(store.get(tenant, id).map(|verification| VerificationRecord {
+                verification: verification.clone(),
+                messages: messages().cloned().collect(),
+            }))
+        })
+    }
+
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Vec<Verification>, StorageError> {
+        self.locked(|store| {
+            Ok((store.verifications.values().rev())
+                .filter(|v| v.tenant == *tenant)
+                .filter(|v| query.before.is_none_or(|before| v.id < before))
+                .filter(|v| query.identity.is_none_or(|identity| v.destination(&identity).is_some()))
+                .filter(|v| query.status.is_none_or(|status| v.status_at(query.now) == status))
+                .take(query.limit as usize)
+                .cloned()
+                .collect())
+        })
+    }
+
+    async fn recipient(
+        &self,
+        tenant: &TenantId,
+        budget: &RecipientKey,
+    ) -> Result<RecipientLedger, StorageError> {
+        self.locked(|store| Ok(store.recipient(tenant, budget)))
+    }
+
+    async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
+        self.locked(|store| {
+            let now = store.judged_at(command.now);
+            let key = (command.tenant, command.keys.budget);
+            let held = store.recipients.get_mut(&key).filter(|l| l.hold(&command.caps, now).is_some());
+            let Some(ledger) = held else { return Ok(false) };
+            ledger.release();
+            store.high_water = Some(now);
+            self.log(store, &[command.audit]);
+            Ok(true)
+        })
+    }
+
+    async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError> {
+        self.locked(|store| {
+            let now = store.judged_at(command.now);
+            let (tenant, identity) = (&command.tenant, command.keys.identity);
+            let theirs = |v: &&Verification| v.tenant == *tenant && v.destination(&identity).is_some();
+            let found: Vec<Verification> = store.verifications.values().filter(theirs).cloned().collect();
+            let mut wiped = 0;
+            for verification in found {
+                store.abandon_open(verification.id, None, Abandoned::Superseded, now);
+                let erased = erase(verification.clone(), now);
+                wiped += u32::from(erased != verification);
+                store.put(erased);
+            }
+            store.users.retain(|(owner, _), user| owner != tenant || !has_address(user, &identity));
+            store.high_water = Some(now);
+            self.log(store, &[command.audit]);
+            Ok(wiped)
+        })
+    }
+
+    async fn claim_messages(
+        &self,
+        limit: u32,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Message>, StorageError> {
+        self.locked(|store| {
+            let now = store.judged_at(now);
+            let mut claimed = Vec::new();
+            for message in &mut store.messages {
+                if claimed.len() == limit as usize {
+                    break;
+                }
+                match outbox::claim(message.clone(), lease, now) {
+                    Claim::NotDue => continue,
+                    Claim::Finished(finished) => *message = finished,
+                    Claim::Submit(leased) => {
+                        *message = leased.clone();
+                        claimed.push(leased);
+                    }
+                }
+                store.high_water = Some(now);
+            }
+            Ok(claimed)
+        })
+    }
+
+    async fn record_deliveries(
+        &self,
+        reports: Vec<DeliveryReport>,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        self.locked(|store| {
+            let now = store.judged_at(now);
+            for report in reports {
+                let message = store.messages.iter_mut().find(|message| message.id == report.message);
+                let Some(message) = message else { continue };
+                if let Some(recorded) = outbox::record(message.clone(), &report, now) {
+                    *message = recorded;
+                    store.high_water = Some(now);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn messages_queued(&self, timeout: Duration) {
+        let _ = tokio::time::timeout(timeout, self.queued.notified()).await;
+    }
+
+    async fn sweep(&self, limit: u32, now: Timestamp) -> Result<SweepReport, StorageError> {
+        self.locked(|store| {
+            let now = store.judged_at(now);
+            let mut report = SweepReport::default();
+            let due = |v: &&Verification| v.sweep_at() <= now;
+            let due: Vec<_> =
+                store.verifications.values().filter(due).take(limit as usize).cloned().collect();
+            for verification in due {
+                // What is over has no use for what was not sent, dispatcher or not.
+                store.abandon_open(verification.id, None, Abandoned::Expired, now);
+                match sweep(verification.clone(), &self.keys, now) {
+                    SweepAction::Keep => {}
+                    SweepAction::Expire(expired) => {
+                        store.put(expired);
+                        report.expired += 1;
+                    }
+                    SweepAction::Mask(masked) => {
+                        store.put(masked);
+                        report.masked += 1;
+                    }
+                    SweepAction::Delete => {
+                        store.delete(&verification);
+                        report.deleted += 1;
+                    }
+                }
+            }
+            let mut room = limit;
+            forget(&mut store.recipients, &mut room, |l| l.forget_at().is_some_and(|at| at <= now));
+            forget(&mut store.clients, &mut room, |l| l.forget_at().is_some_and(|at| at <= now));
+            forget(&mut store.answers, &mut room, |answer| answer.forget_at() <= now);
+            report.forgotten = limit - room;
+            if report.did_something() {
+                store.high_water = Some(now);
+            }
+            Ok(report)
+        })
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<(), StorageError> {
+        self.locked(|store| {
+            store.high_water = Some(store.judged_at(now));
+            Ok(())
+        })
+    }
+
+    async fn high_water(&self) -> Result<Option<Timestamp>, StorageError> {
+        self.locked(|store| Ok(store.high_water))
+    }
+
+    async fn find_user(
+        &self,
+        tenant: &TenantId,
+        index: UserIndex,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        self.locked(|store| {
+            Ok(store
+                .users_of(tenant)
+                .filter(|user| match &index {
+                    UserIndex::Id(id) => user.id == *id,
+                    UserIndex::Username(name) => user.username.as_ref() == Some(name),
+                    UserIndex::Address(address) => has_address(user, address),
+                })
+                .max_by_key(|user| user.changed_at)
+                .cloned())
+        })
+    }
+
+    async fn put_user(
+        &self,
+        tenant: &TenantId,
+        user: StoredUser,
+        expected: Option<u64>,
+    ) -> Result<bool, StorageError> {
+        self.locked(|store| {
+            let key = (tenant.clone(), user.id);
+            if store.users.get(&key).map(|stored| stored.sequence) != expected {
+                return Ok(false);
+            }
+            if user.username.is_some() {
+                let namesakes = store.users_of(tenant).filter(|other| other.username == user.username);
+                namesakes.for_each(|other| other.username = None);
+            }
+            store.users.insert(key, user);
+            Ok(true)
+        })
+    }
+
+    async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError> {
+        self.locked(|store| {
+            self.log(store, &events);
+            Ok(())
+        })
+    }
+
+    async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
+        self.locked(|store| {
+            let newer = store.audit.iter().filter(|entry| entry.seq > after);
+            Ok(newer.take(limit as usize).cloned().collect())
+        })
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>, StorageError> {
+        self.locked(|store| Ok(store.audit_head))
+    }
+}
+
+fn has_address(user: &StoredUser, address: &RecipientKey) -> bool {
+    [&user.email, &user.phone].contains(&&Some(*address))
+}
+
+/// Drops up to `room` rows that are over.
+fn forget<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, room: &mut u32, over: impl Fn(&V) -> bool) {
+    rows.retain(|_, row| {
+        let goes = *room > 0 && over(row);
+        *room -= u32::from(goes);
+        !goes
+    });
+}
+
+impl From<Undecodable> for StorageError {
+    fn from(_: Undecodable) -> Self {
+        Self::Corrupt { table: "answers" }
+    }
+}
+
+impl From<Damaged> for StorageError {
+    fn from(_: Damaged) -> Self {
+        Self::Corrupt { table: "verifications" }
+    }
+}
