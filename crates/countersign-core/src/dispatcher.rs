@@ -138,10 +138,9 @@ impl Dispatcher {
                 let failed = |retry_after| DeliveryResult::Failed { provider: Some(name), retry_after };
                 match (error.retry, error.kind) {
                     (Retry::Never, kind) => DeliveryResult::GivenUp { reason: reason(kind) },
-                    (Retry::Backoff, _) => failed(retry_after(message.submissions)),
                     (Retry::After(wait), _) => failed(wait.max(retry_after(message.submissions))),
                     (Retry::OtherRoute, _) if self.has_untried(message, &route) => failed(Duration::ZERO),
-                    (Retry::OtherRoute, _) => failed(retry_after(message.submissions)),
+                    (Retry::Backoff | Retry::OtherRoute, _) => failed(retry_after(message.submissions)),
                 }
             }
         }

@@ -69,10 +69,11 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    const WIDTH: Duration = Duration::from_secs(15 * 60);
+    const WIDTH_MILLIS: i64 = 15 * 60 * 1000;
+    const WIDTH: Duration = Duration::from_millis(Self::WIDTH_MILLIS.unsigned_abs());
 
     fn number(at: Timestamp) -> i64 {
-        at.as_millis().div_euclid(Self::WIDTH.as_millis() as i64)
+        at.as_millis().div_euclid(Self::WIDTH_MILLIS)
     }
 
     /// The sum within the last 24 hours.
@@ -93,9 +94,8 @@ impl Buckets {
     /// How long until the oldest bucket that counts has left.
     fn wait(&self, now: Timestamp) -> Duration {
         let oldest = Self::number(now - DAY);
-        let leaves = |number: i64| {
-            Timestamp::from_millis((number + 1).saturating_mul(Self::WIDTH.as_millis() as i64)) + DAY
-        };
+        let leaves =
+            |number: i64| Timestamp::from_millis((number + 1).saturating_mul(Self::WIDTH_MILLIS)) + DAY;
         let first = self.sums.iter().find(|(number, sum)| *number >= oldest && *sum > 0);
         first.map_or(Self::WIDTH, |(number, _)| now.until(leaves(*number)))
     }

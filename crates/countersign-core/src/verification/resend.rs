@@ -62,12 +62,12 @@ pub fn resend(
         .map(|(index, d)| Addressed { index, channel: command.channel.unwrap_or(d.channel) })
         .collect();
     let mut issuer = Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed) };
-    let issued = issuer.issue(&mut running, &to, None)?;
+    let codes = issuer.issue(&mut running, &to, None)?;
     limits.record_issue(command.delivery, command.cost_micros, RunningState::budgets(&running));
     let mut changes =
-        Changes { messages: issued.messages, drop_messages: issued.drop_messages, ..Changes::default() };
+        Changes { messages: codes.messages, drop_messages: codes.drop_messages, ..Changes::default() };
     limits.write_into(&mut changes);
-    let outcome = accepted(AcceptedKind::Resent, &running, command.delivery, issued.code);
+    let outcome = accepted(AcceptedKind::Resent, &running, command.delivery, codes.code);
     changes.verifications.push(running);
     Ok(Decision { outcome, changes })
 }

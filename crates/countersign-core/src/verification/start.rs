@@ -168,7 +168,7 @@ fn open(
     let to: Vec<Addressed> = (command.destinations.iter().enumerate())
         .map(|(index, request)| Addressed { index, channel: request.channel })
         .collect();
-    let issued = issuer.issue(&mut opened, &to, command.custom_code.as_ref())?;
+    let codes = issuer.issue(&mut opened, &to, command.custom_code.as_ref())?;
     if let Some(key) = command.client {
         client.record_start(&command.caps, now);
         changes.client = Some((key, client));
@@ -180,8 +180,8 @@ fn open(
         command.destinations.iter().map(|d| d.keys.budget),
     );
     limits.write_into(&mut changes);
-    changes.messages = issued.messages;
-    let outcome = accepted(AcceptedKind::Opened, &opened, command.delivery, issued.code);
+    changes.messages = codes.messages;
+    let outcome = accepted(AcceptedKind::Opened, &opened, command.delivery, codes.code);
     changes.verifications.push(opened);
     Ok(Decision { outcome, changes })
 }
@@ -236,7 +236,7 @@ fn send_again(
     for request in joining {
         issuer.add_destination(&mut base, request);
     }
-    let issued = issuer.issue(&mut base, &to, None)?;
+    let codes = issuer.issue(&mut base, &to, None)?;
     limits.record_joining(command.delivery, &joining_budgets);
     limits.record_issue(
         command.delivery,
@@ -244,9 +244,9 @@ fn send_again(
         command.destinations.iter().map(|d| d.keys.budget),
     );
     limits.write_into(&mut changes);
-    changes.messages = issued.messages;
-    changes.drop_messages.extend(issued.drop_messages);
-    let outcome = accepted(AcceptedKind::Resent, &base, command.delivery, issued.code);
+    changes.messages = codes.messages;
+    changes.drop_messages.extend(codes.drop_messages);
+    let outcome = accepted(AcceptedKind::Resent, &base, command.delivery, codes.code);
     changes.verifications.push(base);
     Ok(Decision { outcome, changes })
 }
