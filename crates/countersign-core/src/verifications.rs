@@ -210,12 +210,12 @@ impl Verifications {
         let tenant = request.tenant;
         let policy = &tenant.policy;
         if let Some(code) = &request.custom_code {
-            let min = if policy.allow_short_codes { 4 } else { 6 };
+            let min: u8 = if policy.allow_short_codes { 4 } else { 6 };
             if !policy.allow_custom_codes {
                 return Err(RequestError::CustomCode);
             }
-            if !(min..=10).contains(&code.expose().len()) {
-                return Err(RequestError::CustomCodeLength { min: min as u8 });
+            if !(usize::from(min)..=10).contains(&code.expose().len()) {
+                return Err(RequestError::CustomCodeLength { min });
             }
         }
         let mut destinations = Vec::with_capacity(request.targets.len());
