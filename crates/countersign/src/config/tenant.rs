@@ -1,0 +1,171 @@
+//! `[[tenants]]`: who calls.
+
+use std::collections::BTreeSet;
+
+use countersign_core::names::{Locale, ProviderName, TenantId};
+use countersign_core::tenant::Tenant;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::fields::{Parsed, Sha256Hex};
+use super::policy::PolicySection;
+use super::problem::Problem;
+
+/// How many keys a tenant needs at most: the one in use and the one that replaces it.
+const USUAL_KEYS: usize = 2;
+
+/// One tenant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TenantSection {
+    /// Its id.
+    id: Spanned<Parsed<TenantId>>,
+    /// How it calls itself in texts.
+    brand: Spanned<String>,
+    /// The language of texts when a call names none we have.
+    locale: Option<Parsed<Locale>>,
+    /// Whether its calls are refused.
+    #[serde(default)]
+    disabled: bool,
+    /// Names of providers, best first.
+    routes: Option<Vec<Spanned<Parsed<ProviderName>>>>,
+    /// What it allows.
+    #[serde(default)]
+    policy: PolicySection,
+    /// Its keys for the native API.
+    #[serde(default)]
+    api_keys: Vec<ApiKeySection>,
+}
+
+/// One key of a tenant for the native API.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiKeySection {
+    /// What it is called in the audit log.
+    name: Spanned<String>,
+    /// The key's SHA-256.
+    sha256: Spanned<Parsed<Sha256Hex>>,
+    /// What it may do.
+    scopes: Vec<Scope>,
+}
+
+/// What a key may do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Start, resend, check, cancel, read.
+    Verify,
+    /// Have codes returned instead of sent.
+    ReadCode,
+    /// Release and erase recipients.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope, by its name.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("verify", Self::Verify), ("read-code", Self::ReadCode), ("admin", Self::Admin)];
+}
+
+impl std::str::FromStr for Scope {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
+        found.map(|(_, scope)| scope).ok_or("a scope is one of verify, read-code, admin")
+    }
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = Self::ALL.iter().find(|(_, scope)| scope == self).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+/// A key of a tenant for the native API: its hash only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ApiKey {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it is called in the audit log.
+    pub name: String,
+    /// The key's SHA-256.
+    pub sha256: [u8; 32],
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+/// What the tenants' sections come to.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    pub(super) tenants: Vec<Tenant>,
+    pub(super) api_keys: Vec<ApiKey>,
+    /// Routes of their own, with their places in the file.
+    pub(super) routes: Vec<(TenantId, Vec<Spanned<ProviderName>>)>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads all tenants.
+pub(super) fn build(sections: Vec<TenantSection>, problems: &mut Vec<Problem>) -> Built {
+    let mut built = Built::default();
+    let (mut ids, mut hashes) = (BTreeSet::new(), BTreeSet::new());
+    for (i, section) in sections.into_iter().enumerate() {
+        let path = format!("tenants[{i}]");
+        let id = section.id.get_ref().0.clone();
+        if !ids.insert(id.clone()) {
+            let message = format!("there is another tenant {id}");
+            problems.push(Problem::at(format!("{path}.id"), section.id.span(), message));
+        }
+        let brand = section.brand.get_ref().trim();
+        // What is written into every text message: short, one line, and never a link of its own.
+        if brand.is_empty() || brand.chars().count() > 32 || brand.chars().any(char::is_control) {
+            let message = "must be 1 to 32 characters on one line";
+            problems.push(Problem::at(format!("{path}.brand"), section.brand.span(), message));
+        }
+        if section.api_keys.len() > USUAL_KEYS {
+            built.warnings.push(format!(
+                "tenant {id} has {} API keys; two are enough to replace one while the other works",
+                section.api_keys.len()
+            ));
+        }
+        for (k, key) in section.api_keys.into_iter().enumerate() {
+            let place = |field| format!("{path}.api_keys[{k}].{field}");
+            let hash = key.sha256.get_ref().0.0;
+            if !hashes.insert(hash) {
+                let message = "another key has the same hash: a key belongs to one tenant, once";
+                problems.push(Problem::at(place("sha256"), key.sha256.span(), message));
+            }
+            if key.name.get_ref().is_empty() || key.name.get_ref().len() > 64 {
+                problems.push(Problem::at(place("name"), key.name.span(), "must be 1 to 64 characters"));
+            }
+            if key.scopes.is_empty() {
+                built.warnings.push(format!(
+                    "the key {} of tenant {id} may do nothing: it has no scopes",
+                    key.name.get_ref()
+                ));
+            }
+            built.api_keys.push(ApiKey {
+                tenant: id.clone(),
+                name: key.name.into_inner(),
+                sha256: hash,
+                scopes: key.scopes,
+            });
+        }
+        if let Some(routes) = section.routes {
+            let routes = routes.into_iter().map(|r| Spanned::new(r.span(), r.into_inner().0)).collect();
+            built.routes.push((id.clone(), routes));
+        }
+        built.tenants.push(Tenant {
+            id,
+            brand: brand.to_owned(),
+            locale: section.locale.map_or_else(english, |l| l.0),
+            policy: section.policy.build(&format!("{path}.policy"), problems),
+            disabled: section.disabled,
+        });
+    }
+    built
+}
+
+fn english() -> Locale {
+    Locale::parse("en").expect("en is a language")
+}
