@@ -364,7 +364,7 @@ mod tests {
         }
         ledger.record_success();
         assert_eq!(ledger.windows(at(20)).consecutive_failures, 0);
-        assert_eq!(ledger.hold(&caps, at(20)), Some(Hold::FailedChecks(DAY - Duration::from_secs(20))));
+        assert_eq!(ledger.hold(&caps, at(20)), Some(Hold::FailedChecks(Duration::from_secs(24 * 3600 - 20))));
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod limits;
 pub mod resend;
 pub mod start;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 use minicbor::{Decode, Encode};
 

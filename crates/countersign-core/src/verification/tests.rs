@@ -1,0 +1,172 @@
+//! The rules by themselves: state in, decision out, no engine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::start::{StartState, start};
+use super::*;
+use crate::code::Code;
+use crate::engine::{
+    Accepted, AcceptedKind, Delivery, DestinationRequest, Intent, Refusal, SendOutcome, StartCommand,
+};
+use crate::outbox::Payload;
+use crate::policy::{Caps, CodeSharing, ResendCode};
+use crate::recipient::Recipient;
+use crate::testkit::keys;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_795_161_600_000) + Duration::from_secs(seconds)
+}
+
+fn to(addresses: &[&str]) -> StartCommand {
+    let (keys, tenant) = (keys(), TenantId::parse("t").unwrap());
+    let request = |address: &&str| {
+        let recipient = Recipient::from_canonical(address);
+        let channel = recipient.default_channel();
+        DestinationRequest { keys: recipient.keys(&tenant, &keys), recipient: Some(recipient), channel }
+    };
+    StartCommand {
+        purpose: Purpose::parse("login").unwrap(),
+        dialect: DialectName::parse("native").unwrap(),
+        locale: Locale::parse("en").unwrap(),
+        intent: Intent::StartOrResend,
+        delivery: Delivery::Send,
+        destinations: addresses.iter().map(request).collect(),
+        custom_code: None,
+        context: None,
+        metadata: BTreeMap::new(),
+        client: None,
+        terms: Terms { resend_code: ResendCode::New, ..Terms::default() },
+        caps: Caps::default(),
+        cost_micros: 0,
+        test: false,
+        now: at(0),
+        seed: [7; 32],
+        idempotency: None,
+        tenant,
+    }
+}
+
+fn decide(latest: &[Option<&Verification>], command: &StartCommand) -> Decision<SendOutcome> {
+    let latest = latest.iter().map(|v| v.cloned()).collect();
+    let recipients = vec![RecipientLedger::default(); command.destinations.len()];
+    start(StartState { latest, ledgers: Ledgers { recipients, ..Ledgers::default() } }, command, &keys())
+        .unwrap()
+}
+
+fn accepted(decision: &Decision<SendOutcome>) -> &Accepted {
+    match &decision.outcome {
+        SendOutcome::Accepted(accepted) => accepted,
+        SendOutcome::Refused(refusal) => panic!("{refusal:?}"),
+    }
+}
+
+fn sent_codes(decision: &Decision<SendOutcome>) -> Vec<Code> {
+    decision.changes.messages.iter().map(|m| Payload::open(m, &keys()).unwrap().code).collect()
+}
+
+fn opened(decision: &Decision<SendOutcome>) -> &Verification {
+    decision.changes.verifications.last().unwrap()
+}
+
+#[test]
+fn one_code_goes_to_both_addresses_or_each_has_its_own() {
+    let mut command = to(&["a@example.com", "+12125550101"]);
+    let codes = sent_codes(&decide(&[None, None], &command));
+    assert_eq!((codes.len(), codes[0] == codes[1]), (2, true));
+    command.terms.sharing = CodeSharing::Separate;
+    let codes = sent_codes(&decide(&[None, None], &command));
+    assert_eq!((codes.len(), codes[0] == codes[1]), (2, false));
+}
+
+#[test]
+fn a_new_code_for_one_address_voids_the_shared_one_of_the_other() {
+    let first = decide(&[None, None], &to(&["a@example.com", "+12125550101"]));
+    let command = StartCommand { now: at(31), seed: [8; 32], ..to(&["+12125550101"]) };
+    let again = decide(&[Some(opened(&first))], &command);
+    assert_eq!(accepted(&again).kind, AcceptedKind::Resent);
+    let (running, old, new, keys) = (opened(&again), &sent_codes(&first)[0], &sent_codes(&again)[0], keys());
+    for destination in &running.destinations {
+        let (digest, context) = (destination.digest.unwrap(), running.code_context(destination));
+        assert!(!keys.code_matches(&digest, context, old), "the old code lives");
+        assert!(keys.code_matches(&digest, context, new), "the new code is not live");
+    }
+    assert_eq!(running.destinations.iter().map(|d| d.code_sent).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(again.changes.drop_messages.len(), 2, "the other's unsent message carries a dead code");
+}
+
+#[test]
+fn an_address_that_joins_is_charged_like_a_start() {
+    let first = decide(&[None], &to(&["a@example.com"]));
+    let command = StartCommand { now: at(31), ..to(&["a@example.com", "+12125550101"]) };
+    let full = {
+        let mut ledger = RecipientLedger::default();
+        (0..5).for_each(|_| ledger.record_start(&command.caps.recipient, at(0)));
+        ledger
+    };
+    let state = StartState {
+        latest: vec![Some(opened(&first).clone()), None],
+        ledgers: Ledgers { recipients: vec![RecipientLedger::default(), full], ..Ledgers::default() },
+    };
+    let decision = start(state, &command, &keys()).unwrap();
+    assert!(matches!(decision.outcome, SendOutcome::Refused(Refusal::RecipientLimit { .. })));
+    assert!(decision.changes.is_empty());
+    let joined = decide(&[Some(opened(&first)), None], &command);
+    assert_eq!(joined.changes.ledgers.iter().map(|(_, l)| l.windows(at(31)).starts_day).sum::<u32>(), 1);
+    assert_eq!(opened(&joined).destinations.len(), 2);
+}
+
+#[test]
+fn of_two_running_verifications_the_newer_stays() {
+    let older = decide(&[None], &to(&["a@example.com"]));
+    let newer = decide(&[None], &StartCommand { now: at(5), ..to(&["+12125550101"]) });
+    let command = StartCommand { now: at(60), ..to(&["a@example.com", "+12125550101"]) };
+    let decision = decide(&[Some(opened(&older)), Some(opened(&newer))], &command);
+    assert_eq!(accepted(&decision).verification.id, opened(&newer).id);
+    let canceled = &decision.changes.verifications[0];
+    assert_eq!((canceled.id, canceled.status), (opened(&older).id, Status::Canceled));
+}
+
+#[test]
+fn aliases_of_one_mailbox_in_one_request_are_charged_once() {
+    let mut command = to(&["a+1@example.com", "a+2@example.com"]);
+    command.destinations[1].keys.budget = command.destinations[0].keys.budget;
+    let decision = decide(&[None, None], &command);
+    assert_eq!(decision.changes.ledgers.len(), 1);
+    assert_eq!(decision.changes.ledgers[0].1.windows(at(0)).starts_day, 1);
+}
+
+#[test]
+fn the_same_command_decides_the_same_twice() {
+    let command = to(&["a@example.com"]);
+    assert_eq!(decide(&[None], &command), decide(&[None], &command));
+}
+
+#[test]
+fn outcomes_carry_neither_code_nor_digest() {
+    let decision = decide(&[None], &StartCommand { terms: Terms::default(), ..to(&["a@example.com"]) });
+    let shown = &accepted(&decision).verification.destinations[0];
+    let stored = &opened(&decision).destinations[0];
+    assert!(stored.digest.is_some() && stored.sealed_code.is_some());
+    assert!(shown.digest.is_none() && shown.sealed_code.is_none());
+}
+
+#[test]
+fn a_code_that_will_not_go_out_again_is_not_kept() {
+    let terms = Terms { max_sends: 1, ..Terms::default() };
+    let decision = decide(&[None], &StartCommand { terms, ..to(&["a@example.com"]) });
+    assert_eq!(opened(&decision).destinations[0].sealed_code, None);
+    let new = decide(&[None], &to(&["a@example.com"]));
+    assert_eq!(opened(&new).destinations[0].sealed_code, None, "a resend draws a new one");
+}
+
+#[test]
+fn rows_survive_storage() {
+    let decision = decide(&[None], &to(&["a@example.com", "+12125550101"]));
+    let verification = opened(&decision);
+    let row = crate::codec::to_row(verification);
+    assert_eq!(crate::codec::from_row::<Verification>(&row).unwrap(), *verification);
+    for cut in 0..row.len() {
+        assert!(crate::codec::from_row::<Verification>(&row[..cut]).is_err());
+    }
+}
