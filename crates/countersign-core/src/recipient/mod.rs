@@ -9,7 +9,7 @@ mod phone;
 use std::fmt;
 
 pub use email::EmailAddress;
-pub use phone::{LineType, PhoneNumber};
+pub use phone::PhoneNumber;
 
 use crate::keys::{KeyRing, RecipientKey};
 use crate::names::{Channel, TenantId};
