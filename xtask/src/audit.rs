@@ -1,4 +1,5 @@
-//! `cargo xtask audit`: licences, bans and sources of all dependencies, by cargo-deny and `deny.toml`.
+//! `cargo xtask audit`: licences, bans and sources of all dependencies, by cargo-deny and `deny.toml`;
+//! with `--advisories` also known vulnerabilities, from a list that has to be fetched.
 
 use anyhow::Result;
 
@@ -8,7 +9,7 @@ use crate::process::{self, cargo, installed, target};
 ///
 /// # Errors
 /// It finds something, or cannot be installed.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(advisories: bool) -> Result<()> {
     let tools = target().join("tools");
     let own = tools.join("bin/cargo-deny");
     let mut deny = if installed("cargo-deny") {
@@ -21,5 +22,6 @@ pub(crate) fn run() -> Result<()> {
         command.current_dir(process::root());
         command
     };
-    process::run(deny.args(["--all-features", "check", "bans", "licenses", "sources"]))
+    deny.args(["--all-features", "check", "bans", "licenses", "sources"]);
+    process::run(deny.args(advisories.then_some("advisories")))
 }

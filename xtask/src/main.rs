@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on stdout")]
 
 mod audit;
+mod bench;
 mod browser;
 mod cold_build;
 mod crates;
@@ -17,9 +18,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [--without-browser] [STEP…]   everything that CI runs; named steps only, if any
 cargo xtask tidy                               what no compiler checks: pages, lists, links, layers
+cargo xtask bench [--seconds N]                starts and checks per second, beside a bare answer
 cargo xtask crates                             how many crates the program is made of
 cargo xtask openapi [--check]                  writes docs/api/*.openapi.json, or compares them
-cargo xtask audit                              licences, bans and sources of all dependencies
+cargo xtask audit [--advisories]               licences, bans and sources of all dependencies
 cargo xtask cold-build                         how long a newcomer waits for the release build";
 
 fn main() -> ExitCode {
@@ -27,11 +29,13 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["test", rest @ ..] => test::run(rest),
+        ["bench", rest @ ..] => bench::run(rest),
         ["tidy"] => tidy::run(),
         ["crates"] => crates::run(),
         ["openapi"] => openapi::write(),
         ["openapi", "--check"] => openapi::check(),
-        ["audit"] => audit::run(),
+        ["audit"] => audit::run(false),
+        ["audit", "--advisories"] => audit::run(true),
         ["cold-build"] => cold_build::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
