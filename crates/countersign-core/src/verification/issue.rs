@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use rand::rngs::StdRng;
 
+use super::sealed::{code_place, recipient_place};
 use super::{Damaged, Destination, DropMessages, StoredRecipient, Verification};
 use crate::code::Code;
 use crate::engine::{Delivery, DestinationRequest};
@@ -16,7 +17,6 @@ use crate::outbox::{Abandoned, Message, MessageState, Payload};
 use crate::policy::{CodeSharing, ResendCode};
 use crate::recipient::Recipient;
 use crate::time::Timestamp;
-use crate::verifications::{code_place, recipient_place};
 
 /// A destination of the verification that gets the code now.
 pub(super) struct Addressed {

@@ -14,6 +14,7 @@ mod issue;
 mod ledger;
 mod limits;
 pub mod resend;
+mod sealed;
 pub mod start;
 mod sweep;
 #[cfg(test)]
@@ -22,6 +23,8 @@ mod tests;
 use minicbor::{Decode, Encode};
 
 pub use ledger::{ClientKey, ClientLedger, Hold, Ledgers, RecipientLedger, TenantLedger, Windows};
+pub use sealed::Disclosed;
+pub(crate) use sealed::disclose;
 pub use sweep::{SweepAction, erase, sweep};
 
 use crate::ids::VerificationId;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::issue::{Addressed, Issuer};
 use super::limits::Limits;
+use super::sealed::metadata_place;
 use super::{Changes, Damaged, Decision, DropMessages, Ledgers, Status, Verification};
 use crate::codec;
 use crate::engine::{Accepted, AcceptedKind, Delivery, Intent, Refusal, SendOutcome, StartCommand};
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::outbox::Abandoned;
-use crate::verifications::{metadata_place, rng};
+use crate::verifications::rng;
 
 /// How many addresses one verification may have.
 const MAX_DESTINATIONS: usize = 8;

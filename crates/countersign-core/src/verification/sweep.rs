@@ -1,9 +1,9 @@
 //! What time and administrators do to a verification that nobody asks about.
 
+use super::disclose;
 use super::{Status, StoredRecipient, Verification};
 use crate::keys::KeyRing;
 use crate::time::Timestamp;
-use crate::verifications::disclose;
 
 /// What is to be done with a verification whose time has come.
 #[derive(Clone, PartialEq, Eq, Debug)]

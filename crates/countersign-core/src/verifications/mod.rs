@@ -3,6 +3,8 @@
 //! [`Verifications`] turns a caller's request into a complete command (keys, limits, randomness, the
 //! present instant), has the engine decide it, and hands the outcome back. No dialect goes around it.
 
+mod requests;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,155 +13,28 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::audit::AuditEvent;
-use crate::code::Code;
 use crate::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, DestinationRequest,
-    Engine, IdempotencyClaim, Idempotent, Intent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
+    Engine, IdempotencyClaim, Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
     StartCommand, StorageError, VerificationRecord,
 };
 use crate::ids::VerificationId;
-use crate::keys::{KeyRing, Place};
-use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
-use crate::policy::{Caps, RecipientCaps, Terms};
+use crate::keys::KeyRing;
+use crate::names::{Channel, TenantId};
+use crate::policy::{Caps, RecipientCaps};
 use crate::provider::Routes;
 use crate::recipient::{Recipient, RecipientKeys};
 use crate::template::Templates;
 use crate::tenant::Tenant;
 use crate::time::{Clock, Timestamp};
-use crate::verification::{RecipientLedger, Status, StoredRecipient, Verification};
+use crate::verification::{Disclosed, RecipientLedger, Status, Verification, disclose};
+
+pub use requests::{Check, CheckOf, IdempotencyKey, RequestError, Resend, Start, Target};
 
 /// Where randomness comes from.
 pub trait Entropy: Send + Sync + 'static {
     /// 32 fresh secret bytes.
     fn seed(&self) -> [u8; 32];
-}
-
-/// Whom to send to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Target {
-    /// An address.
-    Address(Recipient),
-    /// Nobody: the caller named somebody we do not know, and must not learn that (C10). The name
-    /// only keeps counters apart.
-    Nobody(String),
-}
-
-/// A request for one effect: the caller's key, and what identifies the request.
-#[derive(Clone, Copy, Debug)]
-pub struct IdempotencyKey<'a> {
-    /// The caller's key, 1 to 255 characters.
-    pub key: &'a str,
-    /// The call and its body.
-    pub request: &'a [u8],
-}
-
-/// Open a verification, or send again.
-#[derive(Debug)]
-pub struct Start<'a> {
-    /// Who asks.
-    pub tenant: &'a Tenant,
-    /// Through which wire API.
-    pub dialect: &'a DialectName,
-    /// What for.
-    pub purpose: Purpose,
-    /// What the caller means.
-    pub intent: Intent,
-    /// What happens with the code.
-    pub delivery: Delivery,
-    /// Whom, over which channel (`None`: the address' usual one).
-    pub targets: Vec<(Target, Option<Channel>)>,
-    /// The language asked for.
-    pub locale: Option<Locale>,
-    /// The caller's own code.
-    pub custom_code: Option<Code>,
-    /// What the code is bound to besides; empty is nothing.
-    pub context: BTreeMap<String, String>,
-    /// The caller's own notes.
-    pub metadata: BTreeMap<String, String>,
-    /// The end user's address, where the caller told it.
-    pub client_ip: Option<IpAddr>,
-    /// What a new verification runs under; `None` for the tenant's own.
-    pub terms: Option<Terms>,
-    /// The caller's claim on one effect.
-    pub idempotency: Option<IdempotencyKey<'a>>,
-}
-
-/// Send again, addressed by id.
-#[derive(Debug)]
-pub struct Resend<'a> {
-    /// Who asks.
-    pub tenant: &'a Tenant,
-    /// Which verification.
-    pub id: VerificationId,
-    /// Over another channel than last time.
-    pub channel: Option<Channel>,
-    /// The caller's claim on one effect.
-    pub idempotency: Option<IdempotencyKey<'a>>,
-}
-
-/// Which verification a guess is for.
-#[derive(Debug)]
-pub enum CheckOf<'a> {
-    /// The one of this id.
-    Id(VerificationId),
-    /// The newest one for an address and a purpose.
-    Address(&'a Recipient, Purpose),
-    /// The newest one for a name we do not know: there is none, or a look-alike.
-    Nobody(&'a str, Purpose),
-}
-
-/// Take a guess.
-#[derive(Debug)]
-pub struct Check<'a> {
-    /// Who asks.
-    pub tenant: &'a Tenant,
-    /// Which verification.
-    pub of: CheckOf<'a>,
-    /// The guess.
-    pub code: Code,
-    /// What the code must be bound to; empty is nothing.
-    pub context: BTreeMap<String, String>,
-    /// Whether a right guess ends the verification.
-    pub consume: bool,
-    /// Whether the directory records the proof.
-    pub record_proof: bool,
-    /// The caller's claim on one effect.
-    pub idempotency: Option<IdempotencyKey<'a>>,
-}
-
-/// Why a request was refused before anything was decided.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
-    /// The channel cannot reach this kind of address.
-    #[error("{0} cannot reach this address")]
-    ChannelMismatch(Channel),
-    /// No provider carries the channel.
-    #[error("no provider carries {0}")]
-    NoRoute(Channel),
-    /// The tenant does not allow codes of the caller's own.
-    #[error("this tenant does not allow codes of the caller's own")]
-    CustomCode,
-    /// The caller's own code has a length that is not allowed.
-    #[error("a code of your own has {min} to 10 letters or digits")]
-    CustomCodeLength {
-        /// The least allowed length.
-        min: u8,
-    },
-    /// The tenant does not send to this country.
-    #[error("messages to this country are not allowed")]
-    Region,
-    /// The store.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
-/// What a verification's sealed fields say, for the tenant's own eyes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Disclosed {
-    /// The addresses in order, in full, or masked after the retention time.
-    pub to: Vec<String>,
-    /// The caller's own notes.
-    pub metadata: BTreeMap<String, String>,
 }
 
 /// The verbs.
@@ -488,54 +363,6 @@ impl Verifications {
     }
 }
 
-/// Opens a verification's sealed fields.
-///
-/// # Errors
-/// They cannot be read.
-pub(crate) fn disclose(keys: &KeyRing, verification: &Verification) -> Result<Disclosed, StorageError> {
-    let damaged = || StorageError::Corrupt { table: "verifications" };
-    let (tenant, id) = (&verification.tenant, &verification.id);
-    let to = (verification.destinations.iter().enumerate())
-        .map(|(index, destination)| match &destination.recipient {
-            StoredRecipient::Sealed(sealed) => {
-                let place = recipient_place(tenant, id, index);
-                let plain = keys.open(place, sealed).map_err(|_| damaged())?;
-                String::from_utf8(plain.to_vec()).map_err(|_| damaged())
-            }
-            StoredRecipient::Masked(masked) => Ok(masked.clone()),
-            StoredRecipient::Nobody => Ok(String::new()),
-        })
-        .collect::<Result<_, _>>()?;
-    let metadata = match &verification.metadata {
-        None => BTreeMap::new(),
-        Some(sealed) => {
-            let plain = keys.open(metadata_place(tenant, id), sealed).map_err(|_| damaged())?;
-            crate::codec::from_row(&plain).map_err(|_| damaged())?
-        }
-    };
-    Ok(Disclosed { to, metadata })
-}
-
-/// Where the address of a verification's `index`-th destination is sealed.
-pub(crate) fn recipient_place<'a>(tenant: &'a TenantId, id: &'a VerificationId, index: usize) -> Place<'a> {
-    place(tenant, id, "recipient", index)
-}
-
-/// Where the code of a verification's `index`-th destination is sealed.
-pub(crate) fn code_place<'a>(tenant: &'a TenantId, id: &'a VerificationId, index: usize) -> Place<'a> {
-    place(tenant, id, "code", index)
-}
-
-/// Where a verification's notes are sealed.
-pub(crate) fn metadata_place<'a>(tenant: &'a TenantId, id: &'a VerificationId) -> Place<'a> {
-    place(tenant, id, "metadata", 0)
-}
-
-fn place<'a>(tenant: &'a TenantId, id: &'a VerificationId, column: &'static str, index: usize) -> Place<'a> {
-    let index = u8::try_from(index).expect("a verification has few destinations");
-    Place { table: "verifications", column, tenant, row: id.as_bytes(), index }
-}
-
 /// Test numbers are counted under limits of their own and cost nothing.
 fn caps(tenant: &Tenant, test: bool) -> Caps {
     if test {
@@ -573,4 +400,19 @@ fn client_network(ip: IpAddr) -> String {
 /// A generator for one command.
 pub(crate) fn rng(seed: [u8; 32]) -> StdRng {
     StdRng::from_seed(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rotating inside a /64, or writing an IPv4 address as IPv6, is one client (peer fault 12).
+    #[test]
+    fn a_client_is_an_ipv4_address_or_an_ipv6_network() {
+        let network = |text: &str| client_network(text.parse().unwrap());
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
 }

@@ -1,0 +1,131 @@
+//! What a dialect asks for, in the domain's words.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::code::Code;
+use crate::engine::{Delivery, Intent, StorageError};
+use crate::ids::VerificationId;
+use crate::names::{Channel, DialectName, Locale, Purpose};
+use crate::policy::Terms;
+use crate::recipient::Recipient;
+use crate::tenant::Tenant;
+
+/// Whom to send to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// An address.
+    Address(Recipient),
+    /// Nobody: the caller named somebody we do not know, and must not learn that (C10). The name
+    /// only keeps counters apart.
+    Nobody(String),
+}
+
+/// A request for one effect: the caller's key, and what identifies the request.
+#[derive(Clone, Copy, Debug)]
+pub struct IdempotencyKey<'a> {
+    /// The caller's key, 1 to 255 characters.
+    pub key: &'a str,
+    /// The call and its body.
+    pub request: &'a [u8],
+}
+
+/// Open a verification, or send again.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Through which wire API.
+    pub dialect: &'a DialectName,
+    /// What for.
+    pub purpose: Purpose,
+    /// What the caller means.
+    pub intent: Intent,
+    /// What happens with the code.
+    pub delivery: Delivery,
+    /// Whom, over which channel (`None`: the address' usual one).
+    pub targets: Vec<(Target, Option<Channel>)>,
+    /// The language asked for.
+    pub locale: Option<Locale>,
+    /// The caller's own code.
+    pub custom_code: Option<Code>,
+    /// What the code is bound to besides; empty is nothing.
+    pub context: BTreeMap<String, String>,
+    /// The caller's own notes.
+    pub metadata: BTreeMap<String, String>,
+    /// The end user's address, where the caller told it.
+    pub client_ip: Option<IpAddr>,
+    /// What a new verification runs under; `None` for the tenant's own.
+    pub terms: Option<Terms>,
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyKey<'a>>,
+}
+
+/// Send again, addressed by id.
+#[derive(Debug)]
+pub struct Resend<'a> {
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Which verification.
+    pub id: VerificationId,
+    /// Over another channel than last time.
+    pub channel: Option<Channel>,
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyKey<'a>>,
+}
+
+/// Which verification a guess is for.
+#[derive(Debug)]
+pub enum CheckOf<'a> {
+    /// The one of this id.
+    Id(VerificationId),
+    /// The newest one for an address and a purpose.
+    Address(&'a Recipient, Purpose),
+    /// The newest one for a name we do not know: there is none, or a look-alike.
+    Nobody(&'a str, Purpose),
+}
+
+/// Take a guess.
+#[derive(Debug)]
+pub struct Check<'a> {
+    /// Who asks.
+    pub tenant: &'a Tenant,
+    /// Which verification.
+    pub of: CheckOf<'a>,
+    /// The guess.
+    pub code: Code,
+    /// What the code must be bound to; empty is nothing.
+    pub context: BTreeMap<String, String>,
+    /// Whether a right guess ends the verification.
+    pub consume: bool,
+    /// Whether the directory records the proof.
+    pub record_proof: bool,
+    /// The caller's claim on one effect.
+    pub idempotency: Option<IdempotencyKey<'a>>,
+}
+
+/// Why a request was refused before anything was decided.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The channel cannot reach this kind of address.
+    #[error("{0} cannot reach this address")]
+    ChannelMismatch(Channel),
+    /// No provider carries the channel.
+    #[error("no provider carries {0}")]
+    NoRoute(Channel),
+    /// The tenant does not allow codes of the caller's own.
+    #[error("this tenant does not allow codes of the caller's own")]
+    CustomCode,
+    /// The caller's own code has a length that is not allowed.
+    #[error("a code of your own has {min} to 10 letters or digits")]
+    CustomCodeLength {
+        /// The least allowed length.
+        min: u8,
+    },
+    /// The tenant does not send to this country.
+    #[error("messages to this country are not allowed")]
+    Region,
+    /// The store.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
