@@ -4,4 +4,5 @@
 //! never compares, counts or expires anything: that is `countersign_core::verifications`.
 
 pub mod dialects;
+pub mod hooks;
 pub mod services;

@@ -6,7 +6,9 @@ use countersign_core::directory::Directory;
 use countersign_core::tenant::Tenants;
 use countersign_core::verifications::Verifications;
 
-/// The verbs, the directory and the tenants, shared by every wire API.
+use crate::hooks::HookClient;
+
+/// The verbs, the directory, the tenants and their hooks, shared by every wire API.
 #[derive(Clone, Debug)]
 pub struct Services {
     /// Start, resend, check, cancel and the reads around them.
@@ -15,4 +17,6 @@ pub struct Services {
     pub directory: Directory,
     /// Who may call.
     pub tenants: Arc<Tenants>,
+    /// The way to tenants' own endpoints.
+    pub hooks: Arc<dyn HookClient>,
 }

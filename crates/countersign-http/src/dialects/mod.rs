@@ -21,9 +21,29 @@ pub struct Dialects {
 
 impl Dialects {
     /// One router per configured dialect, by name.
-    pub fn routers(self, services: &Services) -> Vec<(&'static str, Router)> {
+    ///
+    /// # Errors
+    /// A section names something that does not exist.
+    pub fn routers(self, services: &Services) -> Result<Vec<(&'static str, Router)>, InvalidDialect> {
         let mut routers = Vec::new();
-        routers.extend(self.zap.map(|config| ("zap", zap::routes(config, services.clone()))));
-        routers
+        if let Some(config) = self.zap {
+            let router = zap::routes(config, services.clone()).map_err(|e| InvalidDialect::new("zap", e))?;
+            routers.push(("zap", router));
+        }
+        Ok(routers)
+    }
+}
+
+/// A dialect's section of the configuration cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("[dialects.{dialect}]: {source}")]
+pub struct InvalidDialect {
+    dialect: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl InvalidDialect {
+    fn new(dialect: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { dialect, source: source.into() }
     }
 }

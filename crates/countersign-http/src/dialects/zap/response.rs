@@ -1,0 +1,81 @@
+//! What calls answer: always `{"success":…,"data":"…"}`, compact.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::config::Options;
+use super::error::Problem;
+
+/// Carries the internal reason, where the tenant asked for it.
+const REASON: HeaderName = HeaderName::from_static("countersign-reason");
+
+/// What a call did. The texts are the platform's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Done {
+    Generated,
+    Resent,
+    Verified,
+    ResetSent,
+    PasswordForwarded,
+}
+
+impl Done {
+    fn text(self, options: &Options) -> &str {
+        match self {
+            Self::Generated => "OTP Generated",
+            Self::Resent => &options.resent_text,
+            Self::Verified => "OTP verified",
+            Self::ResetSent => "Reset Email sent",
+            Self::PasswordForwarded => "Password reset link sent to user's email address",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    success: bool,
+    data: &'a str,
+}
+
+/// The answer to a known caller.
+pub(super) fn answer(outcome: Result<Done, Problem>, options: &Options) -> Response {
+    match outcome {
+        Ok(done) => envelope(StatusCode::OK, true, done.text(options), HeaderMap::new()),
+        Err(problem) => {
+            let mut headers = HeaderMap::new();
+            if options.reason_header {
+                headers.insert(REASON, HeaderValue::from_static(problem.reason()));
+            }
+            failure(problem, options, headers)
+        }
+    }
+}
+
+/// The answer to somebody who has shown no token yet: it carries no reason, whoever asked for them.
+pub(super) fn answer_stranger(problem: Problem) -> Response {
+    failure(problem, &Options::default(), HeaderMap::new())
+}
+
+fn failure(problem: Problem, options: &Options, mut headers: HeaderMap) -> Response {
+    if let Some(seconds) = problem.retry_after() {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if problem == Problem::Unauthorised {
+        // RFC 9110, section 15.5.2: a 401 names its scheme.
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    envelope(problem.status(options), false, problem.text(), headers)
+}
+
+fn envelope(status: StatusCode, success: bool, data: &str, mut headers: HeaderMap) -> Response {
+    let body = serde_json::to_vec(&Envelope { success, data }).expect("a flag and a text are JSON");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
