@@ -1,6 +1,16 @@
 //! The program: command line, configuration, wiring.
+//!
+//! - [`commands`]: what the command line offers.
+//! - [`config`]: the configuration file, with every problem named by setting and line.
+//! - [`keyfile`]: the installation's secrets.
+//! - [`clock`], [`entropy`]: the machine behind core's ports.
+//! - [`tasks`]: what happens besides answering requests.
 
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod entropy;
+pub mod hardening;
 pub mod keyfile;
+pub mod logging;
+pub mod tasks;

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// A value with a text form of its own, e.g. a tenant's id.
 #[derive(Clone, Debug, Default)]
-pub struct Parsed<T>(pub T);
+pub(super) struct Parsed<T>(pub(super) T);
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -31,11 +31,11 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug)]
-pub struct Count<const MIN: u64, const MAX: u64>(u64);
+pub(super) struct Count<const MIN: u64, const MAX: u64>(u64);
 
 impl<const MIN: u64, const MAX: u64> Count<MIN, MAX> {
     /// The number. `N` holds `MAX`, or this does not compile into anything that works: see the tests.
-    pub fn get<N: TryFrom<u64>>(self) -> N {
+    pub(super) fn get<N: TryFrom<u64>>(self) -> N {
         N::try_from(self.0).ok().expect("the setting's upper bound fits the type it is read into")
     }
 }
@@ -68,11 +68,11 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Count<MIN, MAX> {
 
 /// Whole seconds from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug)]
-pub struct Seconds<const MIN: u64, const MAX: u64>(Count<MIN, MAX>);
+pub(super) struct Seconds<const MIN: u64, const MAX: u64>(Count<MIN, MAX>);
 
 impl<const MIN: u64, const MAX: u64> Seconds<MIN, MAX> {
     /// The span of time.
-    pub fn get(self) -> Duration {
+    pub(super) fn get(self) -> Duration {
         Duration::from_secs(self.0.0)
     }
 }
@@ -85,14 +85,14 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Seconds<MIN, MAX>
 
 /// An amount of money, e.g. `0.0075`, kept in millionths.
 #[derive(Clone, Copy, Debug)]
-pub struct Money(u64);
+pub(super) struct Money(u64);
 
 impl Money {
     /// The largest amount that a setting may name.
     const MAX: f64 = 1e9;
 
     /// Millionths.
-    pub const fn micros(self) -> u64 {
+    pub(super) const fn micros(self) -> u64 {
         self.0
     }
 }
@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for Money {
 
 /// A SHA-256 in 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
-pub struct Sha256Hex(pub [u8; 32]);
+pub(super) struct Sha256Hex(pub [u8; 32]);
 
 impl FromStr for Sha256Hex {
     type Err = &'static str;
@@ -140,7 +140,7 @@ impl FromStr for Sha256Hex {
 
 /// A region, e.g. `SE` (ISO 3166-1 alpha-2), in capitals.
 #[derive(Clone, Debug)]
-pub struct Region(pub String);
+pub(super) struct Region(pub(super) String);
 
 impl FromStr for Region {
     type Err = &'static str;
@@ -155,7 +155,7 @@ impl FromStr for Region {
 
 /// A number, or the first and last number of a range: `+447700900000-+447700900999`.
 #[derive(Clone, Copy, Debug)]
-pub struct NumberRange(pub u64, pub u64);
+pub(super) struct NumberRange(pub(super) u64, pub(super) u64);
 
 impl FromStr for NumberRange {
     type Err = &'static str;

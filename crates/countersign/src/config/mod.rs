@@ -8,6 +8,9 @@ mod fields;
 mod node;
 mod policy;
 mod problem;
+mod provider;
+#[cfg(test)]
+mod settings;
 mod source;
 mod tenant;
 #[cfg(test)]
@@ -15,6 +18,7 @@ mod tests;
 
 use std::path::Path;
 
+use countersign_core::names::{ProviderName, TenantId};
 use countersign_core::tenant::Tenant;
 use countersign_http::dialects::Dialects;
 use serde::Deserialize;
@@ -23,10 +27,11 @@ use toml::de::DeValue;
 
 pub use node::{KeySource, LISTEN, Log, LogFormat, Server, StorageUrl};
 pub use problem::{ConfigError, Problem};
+pub use provider::{Provider, ProviderKind};
 pub use source::Env;
 pub use tenant::{ApiKey, Scope};
 
-/// The file's sections as they are written.
+/// The file's sections as they are written; `[[providers]]` is read apart.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Sections {
@@ -38,7 +43,7 @@ struct Sections {
     dialects: Dialects,
 }
 
-/// A configuration that can be used.
+/// A node's configuration: the whole file.
 #[derive(Debug)]
 pub struct Config {
     /// How this node is reached.
@@ -49,14 +54,26 @@ pub struct Config {
     pub keys: KeySource,
     /// What is logged.
     pub log: Log,
+    /// What is served, to whom, over which ways out.
+    pub service: ServiceConfig,
+    /// What works but is probably not meant.
+    pub warnings: Vec<String>,
+}
+
+/// What is served, to whom, over which ways out: the part of the configuration that does not depend
+/// on the machine.
+#[derive(Debug)]
+pub struct ServiceConfig {
     /// Who calls.
     pub tenants: Vec<Tenant>,
     /// Their keys for the native API.
     pub api_keys: Vec<ApiKey>,
+    /// The ways out, best first.
+    pub providers: Vec<Provider>,
+    /// Tenants that do not take all ways in that order, with the names of theirs.
+    pub routes: Vec<(TenantId, Vec<ProviderName>)>,
     /// The wire APIs beside the native one.
     pub dialects: Dialects,
-    /// What works but is probably not meant.
-    pub warnings: Vec<String>,
 }
 
 impl Config {
@@ -78,30 +95,98 @@ impl Config {
     /// # Errors
     /// Something in it is wrong.
     pub fn parse(file: &str, text: &str, folder: &Path, env: Env<'_>) -> Result<Self, ConfigError> {
-        Self::read(text, folder, env).map_err(|problems| ConfigError::new(file, text, problems))
+        let mut problems = Vec::new();
+        let config = Self::read(text, folder, env, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::new(file, text, problems)),
+        }
     }
 
-    fn read(text: &str, folder: &Path, env: Env<'_>) -> Result<Self, Vec<Problem>> {
-        let root = source::document(text, folder, env)?;
-        let (span, root) = (root.span(), root.into_inner());
-        let root = Spanned::new(span, DeValue::Table(root));
-        let sections: Sections = source::section(root, "").map_err(|problem| vec![problem])?;
+    fn read(text: &str, folder: &Path, env: Env<'_>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let (mut sections, providers) = sections(text, folder, env, problems)?;
+        let keys = std::mem::take(&mut sections.keys).build(folder, env, problems);
+        for (i, provider) in providers.iter().enumerate() {
+            if matches!(provider.kind, ProviderKind::Inbox) {
+                let message = "the inbox shows codes to everybody: it is for `countersign dev` only";
+                let setting = format!("providers[{i}].kind");
+                problems.push(Problem::at(setting, provider.span.clone(), message));
+            }
+        }
+        let mut warnings = Vec::new();
+        Some(Self {
+            server: std::mem::take(&mut sections.server).build(),
+            storage: std::mem::take(&mut sections.storage).build(folder),
+            keys: keys?,
+            log: std::mem::take(&mut sections.log).build(),
+            service: ServiceConfig::build(sections, providers, problems, &mut warnings),
+            warnings,
+        })
+    }
+}
 
+impl ServiceConfig {
+    /// Reads a text that is part of the program: without a node's sections, and without problems.
+    pub(crate) fn builtin(text: &str) -> Self {
         let mut problems = Vec::new();
-        let tenants = tenant::build(sections.tenants, &mut problems);
-        let keys = sections.keys.build(folder, env, &mut problems);
-        match keys {
-            Some(keys) if problems.is_empty() => Ok(Self {
-                server: sections.server.build(),
-                storage: sections.storage.build(folder),
-                keys,
-                log: sections.log.build(),
-                tenants: tenants.tenants,
-                api_keys: tenants.api_keys,
-                dialects: sections.dialects,
-                warnings: tenants.warnings,
-            }),
-            _ => Err(problems),
+        let read = sections(text, Path::new(""), &|_| None, &mut problems);
+        let config = read
+            .map(|(sections, providers)| Self::build(sections, providers, &mut problems, &mut Vec::new()));
+        assert!(problems.is_empty(), "{}", ConfigError::new("built-in configuration", text, problems));
+        config.expect("a text without problems is a configuration")
+    }
+
+    fn build(
+        sections: Sections,
+        providers: Vec<Provider>,
+        problems: &mut Vec<Problem>,
+        warnings: &mut Vec<String>,
+    ) -> Self {
+        let tenants = tenant::build(sections.tenants, problems, warnings);
+        let mut routes = Vec::new();
+        for route in tenants.routes {
+            for name in &route.providers {
+                if providers.iter().all(|p| p.name != *name.get_ref()) {
+                    let message = format!("there is no provider {}", name.get_ref());
+                    problems.push(Problem::at(&route.setting, name.span(), message));
+                }
+            }
+            routes.push((route.tenant, route.providers.into_iter().map(Spanned::into_inner).collect()));
+        }
+        if providers.is_empty() {
+            warnings.push("there are no [[providers]]: nothing can be sent".into());
+        }
+        Self {
+            tenants: tenants.tenants,
+            api_keys: tenants.api_keys,
+            providers,
+            routes,
+            dialects: sections.dialects,
+        }
+    }
+}
+
+/// From text to sections; `None` when there are problems that hide all others.
+fn sections(
+    text: &str,
+    folder: &Path,
+    env: Env<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<(Sections, Vec<Provider>)> {
+    let root = match source::document(text, folder, env) {
+        Ok(root) => root,
+        Err(found) => {
+            problems.extend(found);
+            return None;
+        }
+    };
+    let (span, mut root) = (root.span(), root.into_inner());
+    let providers = provider::take(&mut root, problems);
+    match source::section(Spanned::new(span, DeValue::Table(root)), "") {
+        Ok(sections) => Some((sections, providers)),
+        Err(problem) => {
+            problems.push(problem);
+            None
         }
     }
 }

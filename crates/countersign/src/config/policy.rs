@@ -17,7 +17,7 @@ const DAY: u64 = 24 * 3600;
 /// What a tenant allows. Whatever is not set is as [`Policy::default`] says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct PolicySection {
+pub(super) struct PolicySection {
     /// What drawn codes are made of.
     code_alphabet: Option<CodeAlphabet>,
     /// How many characters they have.
@@ -108,7 +108,7 @@ enum NumberStrictness {
 
 impl PolicySection {
     /// The policy; `path` is the section's place, for problems.
-    pub fn build(self, path: &str, problems: &mut Vec<Problem>) -> Policy {
+    pub(super) fn build(self, path: &str, problems: &mut Vec<Problem>) -> Policy {
         let defaults = Policy::default();
         let mut problem = |setting: &str, span, message: String| {
             problems.push(Problem::at(format!("{path}.{setting}"), span, message));

@@ -20,7 +20,7 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 ///
 /// # Errors
 /// It is not TOML, or a pointer leads nowhere.
-pub fn document<'t>(
+pub(super) fn document<'t>(
     text: &'t str,
     folder: &Path,
     env: Env<'_>,
@@ -38,7 +38,7 @@ pub fn document<'t>(
 ///
 /// # Errors
 /// A setting is missing, unknown, or has a value that cannot be.
-pub fn section<T: DeserializeOwned>(value: Spanned<DeValue<'_>>, prefix: &str) -> Result<T, Problem> {
+pub(super) fn section<T: DeserializeOwned>(value: Spanned<DeValue<'_>>, prefix: &str) -> Result<T, Problem> {
     let deserializer = toml::de::ValueDeserializer::from(value);
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let mut setting = prefix.to_owned();

@@ -100,13 +100,23 @@ pub struct ApiKey {
 pub(super) struct Built {
     pub(super) tenants: Vec<Tenant>,
     pub(super) api_keys: Vec<ApiKey>,
-    /// Routes of their own, with their places in the file.
-    pub(super) routes: Vec<(TenantId, Vec<Spanned<ProviderName>>)>,
-    pub(super) warnings: Vec<String>,
+    pub(super) routes: Vec<OwnRoutes>,
+}
+
+/// The ways out that a tenant names, with their places in the file.
+#[derive(Debug)]
+pub(super) struct OwnRoutes {
+    pub(super) tenant: TenantId,
+    pub(super) setting: String,
+    pub(super) providers: Vec<Spanned<ProviderName>>,
 }
 
 /// Reads all tenants.
-pub(super) fn build(sections: Vec<TenantSection>, problems: &mut Vec<Problem>) -> Built {
+pub(super) fn build(
+    sections: Vec<TenantSection>,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Built {
     let mut built = Built::default();
     let (mut ids, mut hashes) = (BTreeSet::new(), BTreeSet::new());
     for (i, section) in sections.into_iter().enumerate() {
@@ -123,7 +133,7 @@ pub(super) fn build(sections: Vec<TenantSection>, problems: &mut Vec<Problem>) -
             problems.push(Problem::at(format!("{path}.brand"), section.brand.span(), message));
         }
         if section.api_keys.len() > USUAL_KEYS {
-            built.warnings.push(format!(
+            warnings.push(format!(
                 "tenant {id} has {} API keys; two are enough to replace one while the other works",
                 section.api_keys.len()
             ));
@@ -139,7 +149,7 @@ pub(super) fn build(sections: Vec<TenantSection>, problems: &mut Vec<Problem>) -
                 problems.push(Problem::at(place("name"), key.name.span(), "must be 1 to 64 characters"));
             }
             if key.scopes.is_empty() {
-                built.warnings.push(format!(
+                warnings.push(format!(
                     "the key {} of tenant {id} may do nothing: it has no scopes",
                     key.name.get_ref()
                 ));
@@ -152,8 +162,9 @@ pub(super) fn build(sections: Vec<TenantSection>, problems: &mut Vec<Problem>) -
             });
         }
         if let Some(routes) = section.routes {
-            let routes = routes.into_iter().map(|r| Spanned::new(r.span(), r.into_inner().0)).collect();
-            built.routes.push((id.clone(), routes));
+            let providers = routes.into_iter().map(|r| Spanned::new(r.span(), r.into_inner().0)).collect();
+            let setting = format!("{path}.routes");
+            built.routes.push(OwnRoutes { tenant: id.clone(), setting, providers });
         }
         built.tenants.push(Tenant {
             id,

@@ -23,14 +23,14 @@ fn tenant(rest: &str) -> Result<Config, String> {
 }
 
 fn policy(rest: &str) -> Result<Policy, String> {
-    tenant(&format!("[tenants.policy]\n{rest}")).map(|mut c| c.tenants.remove(0).policy)
+    tenant(&format!("[tenants.policy]\n{rest}")).map(|mut c| c.service.tenants.remove(0).policy)
 }
 
 #[test]
 fn a_tenant_that_says_nothing_has_the_default_policy() {
     assert_eq!(policy("").unwrap(), Policy::default());
     let config = tenant("").unwrap();
-    assert_eq!(config.tenants[0].locale.as_str(), "en");
+    assert_eq!(config.service.tenants[0].locale.as_str(), "en");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8025");
     assert_eq!(config.server.drain, Duration::from_secs(5));
 }
@@ -109,8 +109,8 @@ fn a_text_may_stand_in_the_environment_or_in_a_file() {
         let text = format!("{KEYS}[[tenants]]\nid = 'a'\nbrand = '{brand}'\n");
         Config::parse("c.toml", &text, folder.path(), &env).map_err(|e| e.to_string())
     };
-    assert_eq!(read("env:BRAND").unwrap().tenants[0].brand, "Environmental");
-    assert_eq!(read("file:brand").unwrap().tenants[0].brand, "Filed");
+    assert_eq!(read("env:BRAND").unwrap().service.tenants[0].brand, "Environmental");
+    assert_eq!(read("file:brand").unwrap().service.tenants[0].brand, "Filed");
     assert_eq!(
         read("env:BRANT").unwrap_err(),
         "c.toml:5:9: tenants[0].brand: the environment variable BRANT is not set"
@@ -140,9 +140,9 @@ fn an_api_key_belongs_to_one_tenant_and_a_third_one_is_remarked_on() {
         )
     };
     let config = tenant(&[key(1), key(2)].concat()).unwrap();
-    assert_eq!((config.api_keys.len(), config.warnings.len()), (2, 0));
+    assert!(config.service.api_keys.len() == 2 && !config.warnings.iter().any(|w| w.contains("API keys")));
     let config = tenant(&[key(1), key(2), key(3)].concat()).unwrap();
-    assert!(config.warnings[0].contains("has 3 API keys"));
+    assert!(config.warnings.iter().any(|w| w.contains("has 3 API keys")));
     let twice = tenant(&[key(1), key(1)].concat()).unwrap_err();
     assert!(twice.starts_with("c.toml:12:10: tenants[0].api_keys[1].sha256: another key"), "{twice}");
 }
@@ -151,4 +151,134 @@ fn an_api_key_belongs_to_one_tenant_and_a_third_one_is_remarked_on() {
 fn postgres_is_answered_plainly() {
     let error = read("[storage]\nurl = 'postgres://u:secret@db/x'\n").unwrap_err();
     assert_eq!(error, "c.toml:4:7: storage.url: PostgreSQL is not in this version; use sqlite:PATH");
+}
+
+/// The settings of a webhook that works.
+const WEBHOOK: &str = "kind = 'webhook'\nurl = 'https://sms.example/'\nsigning_keys = ['0123456789abcdef']\n";
+
+fn provider(rest: &str) -> Result<Config, String> {
+    read(&format!("[[providers]]\n{rest}"))
+}
+
+#[test]
+fn providers_keep_their_order_and_have_a_price() {
+    let text = format!("{WEBHOOK}name = 'b'\nprice = 0.05\n[[providers]]\n{WEBHOOK}name = 'a'\n");
+    let config = provider(&text).unwrap();
+    let list: Vec<_> = config.service.providers.iter().map(|p| (p.name.as_str(), p.price_micros)).collect();
+    assert_eq!(list, [("b", 50_000), ("a", 0)]);
+}
+
+#[test]
+fn a_wrong_provider_is_named_with_its_line() {
+    let wrong = |text: &str| provider(text).unwrap_err();
+    assert_eq!(
+        wrong("kind = 'pigeon'\nname = 'p'"),
+        "c.toml:4:8: providers[0].kind: there is no such kind of provider; there is: webhook"
+    );
+    assert!(wrong("name = 'p'").starts_with("c.toml:3:1: providers[0]: missing field `kind`"));
+    assert!(
+        wrong("kind = 'inbox'\nname = 'p'").starts_with("c.toml:4:8: providers[0].kind: the inbox shows")
+    );
+    assert!(
+        wrong("kind = 'inbox'\nname = 'p'\nx = 1").starts_with("c.toml:6:1: providers[0].x: unknown field")
+    );
+    assert!(read("providers = 1").is_err() && read("providers = [1]").is_err());
+    let short = wrong("kind = 'webhook'\nname = 'p'\nurl = 'x'\nsigning_keys = ['tooshort']");
+    assert!(short.starts_with("c.toml:7:16: providers[0].signing_keys[0]: a signing key"), "{short}");
+    assert!(!short.contains("tooshort"), "no message shows a secret");
+}
+
+#[test]
+fn routes_name_providers_that_exist() {
+    let config = |routes: &str| {
+        read(&format!(
+            "[[tenants]]\nid = 'a'\nbrand = 'A'\nroutes = ['{routes}']\n[[providers]]\nname = 'p'\n{WEBHOOK}"
+        ))
+    };
+    assert_eq!(config("p").unwrap().service.routes.len(), 1);
+    assert_eq!(config("q").unwrap_err(), "c.toml:6:11: tenants[0].routes: there is no provider q");
+}
+
+/// The example file as it stands, and with every optional setting switched on.
+fn example() -> (String, String) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../countersign.example.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let setting = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
+    let switched: Vec<&str> =
+        text.lines().map(|line| if setting(line) { &line[1..] } else { line }).collect();
+    (switched.join("\n"), text)
+}
+
+#[test]
+fn the_example_is_in_order_as_it_stands_and_with_every_optional_setting() {
+    let env = |name: &str| (name != "COUNTERSIGN_KEYS").then(|| "0123456789abcdef".to_owned());
+    let (switched, as_it_stands) = example();
+    for text in [as_it_stands, switched] {
+        let read = Config::parse("countersign.example.toml", &text, Path::new(""), &env);
+        let config = read.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let env = |_: &str| None;
+    let (switched, _) = example();
+    // What is marked as an example is none.
+    let mut defaults = String::new();
+    for block in switched.split("\n\n") {
+        if !block.contains("(example)")
+            && !block.contains("[[providers]]")
+            && !block.contains("kind = \"webhook\"")
+        {
+            defaults.push_str(block);
+            defaults.push_str("\n\n");
+        }
+    }
+    let tenants = defaults.find("\n[[tenants]]\n").unwrap();
+    let keys = defaults.find("\n[[tenants.api_keys]]\n").unwrap();
+    let text = format!("{KEYS}{}", &defaults[tenants..keys]);
+    let config =
+        Config::parse("c.toml", &text, Path::new(""), &env).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.service.tenants[0].policy, Policy::default());
+}
+
+#[test]
+fn the_example_names_every_setting_there_is() {
+    let mut known = super::settings::of::<super::Sections>();
+    known.extend(super::provider::settings().iter().map(|setting| format!("providers.{setting}")));
+    let (switched, _) = example();
+    let document = toml::from_str::<toml::Table>(&switched).unwrap();
+    let mut named = std::collections::BTreeSet::new();
+    paths(&toml::Value::Table(document), "", &mut named);
+    let missing: Vec<_> = known.iter().filter(|setting| !is_named(setting, &named)).collect();
+    assert!(missing.is_empty(), "countersign.example.toml does not name {missing:?}");
+    for setting in
+        ["server.listen", "tenants.policy.limits.hold_after", "providers.signing_keys", "dialects.zap"]
+    {
+        assert!(known.contains(setting), "the list of settings has holes: {setting}");
+    }
+}
+
+/// A map's keys are the operator's own: any one will do.
+fn is_named(setting: &str, named: &std::collections::BTreeSet<String>) -> bool {
+    let wanted: Vec<&str> = setting.split('.').collect();
+    named.iter().any(|name| {
+        let have: Vec<&str> = name.split('.').collect();
+        have.len() == wanted.len() && have.iter().zip(&wanted).all(|(h, w)| *w == "*" || h == w)
+    })
+}
+
+fn paths(value: &toml::Value, path: &str, out: &mut std::collections::BTreeSet<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                out.insert(path.clone());
+                paths(value, &path, out);
+            }
+        }
+        toml::Value::Array(items) => items.iter().for_each(|item| paths(item, path, out)),
+        _ => {}
+    }
 }

@@ -1,0 +1,93 @@
+//! What the program does besides answering requests.
+//!
+//! A task ends by itself soon after its [`Stop`] is raised, with nothing half done.
+
+pub mod dispatch;
+pub mod sweep;
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// Tells tasks that it is time to end.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// A signal, and the way to raise it. Dropping the sender raises it too.
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (raise, stop) = watch::channel(false);
+        (raise, Self(stop))
+    }
+
+    /// Whether it was raised.
+    pub fn raised(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
+    /// Waits until it is raised.
+    pub async fn wait(&mut self) {
+        // An error means that the sender is gone.
+        let _raised_or_gone = self.0.wait_for(|raised| *raised).await;
+    }
+
+    /// Waits for `time` at most; answers whether it was raised.
+    pub async fn sleep(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.wait()).await.is_ok()
+    }
+}
+
+/// Waiting times after failures in a row: doubling from `least` to `most`.
+#[derive(Debug)]
+struct BackOff {
+    next: Duration,
+    least: Duration,
+    most: Duration,
+}
+
+impl BackOff {
+    const fn new(least: Duration, most: Duration) -> Self {
+        Self { next: least, least, most }
+    }
+
+    fn reset(&mut self) {
+        self.next = self.least;
+    }
+
+    fn next(&mut self) -> Duration {
+        let now = self.next;
+        self.next = (self.next * 2).min(self.most);
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_in_a_row_wait_longer_and_a_success_ends_that() {
+        let mut back_off = BackOff::new(Duration::from_millis(100), Duration::from_millis(500));
+        let waits: Vec<u128> = (0..5).map(|_| back_off.next().as_millis()).collect();
+        assert_eq!(waits, [100, 200, 400, 500, 500]);
+        back_off.reset();
+        assert_eq!(back_off.next().as_millis(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_raised_stop_ends_every_wait() {
+        let (raise, mut stop) = Stop::new();
+        assert!(!stop.raised());
+        assert!(!stop.sleep(Duration::from_millis(1)).await);
+        raise.send_replace(true);
+        assert!(stop.raised() && stop.sleep(Duration::from_secs(600)).await);
+    }
+
+    #[tokio::test]
+    async fn a_lost_sender_is_a_raised_stop() {
+        let (raise, mut stop) = Stop::new();
+        drop(raise);
+        assert!(stop.raised());
+        stop.wait().await;
+    }
+}
