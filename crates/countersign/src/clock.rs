@@ -85,7 +85,7 @@ impl Clock for ServiceClock {
         // Readings are plain numbers: a panic elsewhere cannot have left them half-written.
         let mut last = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let at = self.source.elapsed().max(last.at);
-        let passed = (at - last.at).as_nanos();
+        let passed = at.saturating_sub(last.at).as_nanos();
         let most = i128::try_from(passed / SLEW_DIVISOR).unwrap_or(i128::MAX);
         let shown = last.shown + i128::try_from(passed).unwrap_or(0);
         let behind = i128::from(self.source.wall().as_millis()) * NANOS_PER_MILLI - shown;

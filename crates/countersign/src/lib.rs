@@ -9,8 +9,11 @@
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod dev;
 pub mod entropy;
 pub mod hardening;
+pub mod hooks;
 pub mod keyfile;
 pub mod logging;
 pub mod tasks;
+pub mod ways;

@@ -35,10 +35,9 @@ impl ConfigError {
     /// Names `problems` by their lines in `text`, which was read from `file`.
     pub fn new(file: &str, text: &str, problems: Vec<Problem>) -> Self {
         let place = |span: &Range<usize>| {
-            let before = &text.as_bytes()[..span.start.min(text.len())];
-            let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-            let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
-            (line, 1 + String::from_utf8_lossy(&before[line_start..]).chars().count())
+            let before = text.get(..span.start).unwrap_or(text);
+            let column = before.rsplit('\n').next().unwrap_or(before).chars().count();
+            (1 + before.matches('\n').count(), 1 + column)
         };
         let problems = problems.into_iter().map(|p| (p.span.as_ref().map(place), p)).collect();
         Self { file: file.to_owned(), problems }

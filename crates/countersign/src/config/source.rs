@@ -45,7 +45,7 @@ pub(super) fn section<T: DeserializeOwned>(value: Spanned<DeValue<'_>>, prefix: 
         for segment in error.path() {
             use serde_path_to_error::Segment;
             match segment {
-                Segment::Seq { index } => setting.push_str(&format!("[{index}]")),
+                Segment::Seq { index } => setting.extend(["[", &index.to_string(), "]"]),
                 // A wrapper around a value that keeps its place; no setting of ours.
                 Segment::Map { key } if key.starts_with("$__serde_spanned") => {}
                 Segment::Map { key } | Segment::Enum { variant: key } => {

@@ -1,0 +1,39 @@
+//! What `countersign dev` prints.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::samples::commands;
+
+/// The text for an instance that listens on `address` and keeps its data in `folder`.
+pub fn banner(address: SocketAddr, folder: &Path) -> String {
+    let mut text = format!(
+        "\n  inbox  http://{address}/\n  data   {}\n\n\
+         Every message appears in the inbox; nothing is sent to the outside.\n",
+        folder.display()
+    );
+    let mut last = "";
+    for command in commands(address) {
+        if command.api != last {
+            let _fits = write!(text, "\n{}\n", command.api);
+            last = command.api;
+        }
+        let _fits = writeln!(text, "  # {}\n  {}", command.title, command.curl.replace('\n', "\n  "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wire_api_that_is_served_has_a_command() {
+        let text = banner(([127, 0, 0, 1], 8025).into(), Path::new("data"));
+        for api in ["native", "zap"] {
+            assert!(text.contains(&format!("\n{api}\n  # ")), "{api}");
+        }
+        assert!(text.contains("inbox  http://127.0.0.1:8025/\n"));
+    }
+}

@@ -1,0 +1,14 @@
+//! `countersign dev`: the same program and the same engine, with published credentials, an inbox
+//! instead of providers, and a clock that can be pushed forward.
+//!
+//! Invariants: it listens on loopback only, and it contacts nobody.
+
+mod banner;
+mod demo;
+mod place;
+mod samples;
+
+pub use banner::banner;
+pub use demo::{config, register_users};
+pub use place::{Place, PlaceError};
+pub use samples::{Command, commands};
