@@ -119,7 +119,7 @@ impl PhoneNumber {
     /// - leading zeros that no range of the plan explains go, one by one: networks may skip them.
     pub(super) fn budget(&self) -> String {
         let mut spelling = self.0.clone();
-        for _ in DIGITS {
+        for _ in 0..*DIGITS.end() {
             match plainer_alias(&spelling) {
                 Some(alias) => spelling = alias,
                 None => break,

@@ -137,7 +137,7 @@ impl Verifications {
             tenant: tenant.id.clone(),
             purpose: request.purpose,
             dialect: request.dialect.clone(),
-            locale: self.templates.resolve(request.locale.as_ref(), &tenant.locale),
+            locale: self.templates.resolve(&tenant.id, request.locale.as_ref(), &tenant.locale),
             intent: request.intent,
             delivery: request.delivery,
             destinations,
