@@ -15,5 +15,6 @@ pub mod hardening;
 pub mod hooks;
 pub mod keyfile;
 pub mod logging;
+pub mod signals;
 pub mod tasks;
 pub mod ways;

@@ -12,6 +12,7 @@ mod provider;
 #[cfg(test)]
 mod settings;
 mod source;
+mod template;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod tests;
 use std::path::Path;
 
 use countersign_core::names::{ProviderName, TenantId};
+use countersign_core::template::Templates;
 use countersign_core::tenant::Tenant;
 use countersign_http::dialects::Dialects;
 use serde::Deserialize;
@@ -40,6 +42,7 @@ struct Sections {
     keys: node::KeysSection,
     log: node::LogSection,
     tenants: Vec<tenant::TenantSection>,
+    templates: Vec<template::TemplateSection>,
     dialects: Dialects,
 }
 
@@ -72,6 +75,8 @@ pub struct ServiceConfig {
     pub providers: Vec<Provider>,
     /// Tenants that do not take all ways in that order, with the names of theirs.
     pub routes: Vec<(TenantId, Vec<ProviderName>)>,
+    /// All texts.
+    pub templates: Templates,
     /// The wire APIs beside the native one.
     pub dialects: Dialects,
 }
@@ -156,11 +161,13 @@ impl ServiceConfig {
         if providers.is_empty() {
             warnings.push("there are no [[providers]]: nothing can be sent".into());
         }
+        let templates = template::build(sections.templates, &tenants.tenants, problems, warnings);
         Self {
             tenants: tenants.tenants,
             api_keys: tenants.api_keys,
             providers,
             routes,
+            templates,
             dialects: sections.dialects,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_core::names::{Locale, ProviderName, TenantId};
+use countersign_core::template::check_brand;
 use countersign_core::tenant::Tenant;
 use serde::Deserialize;
 use toml::Spanned;
@@ -126,11 +127,9 @@ pub(super) fn build(
             let message = format!("there is another tenant {id}");
             problems.push(Problem::at(format!("{path}.id"), section.id.span(), message));
         }
-        let brand = section.brand.get_ref().trim();
-        // What is written into every text message: short, one line, and never a link of its own.
-        if brand.is_empty() || brand.chars().count() > 32 || brand.chars().any(char::is_control) {
-            let message = "must be 1 to 32 characters on one line";
-            problems.push(Problem::at(format!("{path}.brand"), section.brand.span(), message));
+        if let Err(error) = check_brand(section.brand.get_ref()) {
+            let setting = format!("{path}.brand");
+            problems.push(Problem::at(setting, section.brand.span(), error.to_string()));
         }
         if section.api_keys.len() > USUAL_KEYS {
             warnings.push(format!(
@@ -168,7 +167,7 @@ pub(super) fn build(
         }
         built.tenants.push(Tenant {
             id,
-            brand: brand.to_owned(),
+            brand: section.brand.into_inner(),
             locale: section.locale.map_or_else(english, |l| l.0),
             policy: section.policy.build(&format!("{path}.policy"), problems),
             disabled: section.disabled,

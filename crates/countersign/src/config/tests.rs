@@ -282,3 +282,39 @@ fn paths(value: &toml::Value, path: &str, out: &mut std::collections::BTreeSet<S
         _ => {}
     }
 }
+
+#[test]
+fn a_template_that_cannot_be_is_named_with_its_line() {
+    let one = |rest: &str| {
+        read(&format!(
+            "[[tenants]]\nid = 'a'\nbrand = 'A'\n[[templates]]\nlocale = 'en'\nchannel = 'sms'\n{rest}"
+        ))
+        .unwrap_err()
+    };
+    let no_code = one("text = 'Hello'");
+    assert!(
+        no_code.starts_with("c.toml:8:11: templates[0]: {code} must stand in the text once"),
+        "{no_code}"
+    );
+    assert!(one("").contains("templates[0]: needs either `text`, or `texts`"));
+    assert!(
+        one("text = '{code}'\ntenant = 'b'")
+            .starts_with("c.toml:10:10: templates[0].tenant: there is no tenant b")
+    );
+    let twice = one("text = '{code}'\n[[templates]]\nlocale = 'en'\nchannel = 'sms'\ntext = '{code} '");
+    assert!(twice.starts_with("c.toml:12:11: templates[1]: there are two of them"), "{twice}");
+}
+
+#[test]
+fn a_text_message_of_two_segments_is_remarked_on() {
+    let text = format!(
+        "[[tenants]]\nid = 'a'\nbrand = 'A'\n[[templates]]\nlocale = 'ru'\nchannel = 'sms'\ntext = '{{code}} {}'\n",
+        "ж".repeat(70)
+    );
+    let config = read(&text).unwrap();
+    assert!(
+        config.warnings.iter().any(|w| w.contains("more than one segment in: ru")),
+        "{:?}",
+        config.warnings
+    );
+}

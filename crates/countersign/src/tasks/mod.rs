@@ -5,6 +5,7 @@
 pub mod dispatch;
 pub mod sweep;
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -34,6 +35,19 @@ impl Stop {
     /// Waits for `time` at most; answers whether it was raised.
     pub async fn sleep(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.wait()).await.is_ok()
+    }
+}
+
+/// Runs a task that is not to end before it is told to: one that panics is started again.
+pub async fn keep_running<F>(name: &'static str, mut stop: Stop, start: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(error) = tokio::spawn(start()).await {
+        tracing::error!(task = name, %error, "a task ended unexpectedly; it is started again");
+        if stop.sleep(Duration::from_secs(1)).await {
+            return;
+        }
     }
 }
 
@@ -81,6 +95,18 @@ mod tests {
         assert!(!stop.sleep(Duration::from_millis(1)).await);
         raise.send_replace(true);
         assert!(stop.raised() && stop.sleep(Duration::from_secs(600)).await);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_started_again() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static STARTS: AtomicU32 = AtomicU32::new(0);
+        let (_raise, stop) = Stop::new();
+        keep_running("test", stop, || async {
+            assert!(STARTS.fetch_add(1, Ordering::Relaxed) > 0, "the first start fails");
+        })
+        .await;
+        assert_eq!(STARTS.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
