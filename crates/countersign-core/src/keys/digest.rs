@@ -63,7 +63,7 @@ bytes_type!(
     AuditMac, 32
 );
 
-/// What a code is bound to: HMAC input before the code itself (`spec/security.md` K1).
+/// What a code is bound to: HMAC input before the code itself.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeContext<'a> {
     /// Whose verification.
@@ -168,4 +168,195 @@ fn code_mac(pepper: &SecretKey, context: CodeContext<'_>, code: &Code) -> [u8; 3
             code.expose().as_bytes(),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyMaterial;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// A ring with the given peppers, each version's secret made of its number.
+    fn ring(peppers: &[u8]) -> KeyRing {
+        let key = |n: u8| SecretKey::new([n; 32]);
+        KeyRing::new(KeyMaterial {
+            pepper: peppers.iter().map(|version| (*version, key(*version))).collect(),
+            seal: BTreeMap::from([(1, key(102))]),
+            index: key(103),
+            audit: key(104),
+        })
+        .unwrap()
+    }
+
+    fn tenant(id: &str) -> TenantId {
+        TenantId::parse(id).unwrap()
+    }
+
+    fn code(text: &str) -> Code {
+        Code::parse(text).unwrap()
+    }
+
+    /// What a code is bound to in tests that do not vary it.
+    fn with_context<T>(test: impl FnOnce(CodeContext<'_>) -> T) -> T {
+        test(CodeContext {
+            tenant: &tenant("acme"),
+            purpose: &Purpose::parse("login").unwrap(),
+            recipient: &RecipientKey([0; 16]),
+            verification: VerificationId::from_bytes([0; 16]),
+            context: None,
+        })
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        data_encoding::HEXLOWER.encode(bytes)
+    }
+
+    /// Every way in which the five things that a code is bound to can differ: 31 of 32 combinations
+    /// open nothing.
+    #[test]
+    fn a_code_is_good_in_its_own_context_only() {
+        let keys = ring(&[1]);
+        let (acme, other) = (tenant("acme"), tenant("other"));
+        let (login, reset) = (Purpose::parse("login").unwrap(), Purpose::parse("password_reset").unwrap());
+        let (ada, bob) = (RecipientKey([1; 16]), RecipientKey([2; 16]));
+        let payment = ContextDigest([7; 32]);
+        let context = |mask: u8| CodeContext {
+            tenant: if mask & 1 == 0 { &acme } else { &other },
+            purpose: if mask & 2 == 0 { &login } else { &reset },
+            recipient: if mask & 4 == 0 { &ada } else { &bob },
+            verification: VerificationId::from_bytes([mask >> 3 & 1; 16]),
+            context: (mask & 16 != 0).then_some(&payment),
+        };
+        let digest = keys.code_digest(context(0), &code("123456"));
+        for mask in 0..32 {
+            assert_eq!(keys.code_matches(&digest, context(mask), &code("123456")), mask == 0, "{mask:05b}");
+            assert!(!keys.code_matches(&digest, context(mask), &code("123457")));
+        }
+    }
+
+    #[test]
+    fn a_rotated_pepper_keeps_old_codes_good_until_it_is_taken_away() {
+        with_context(|context| {
+            let old = ring(&[1]).code_digest(context, &code("123456"));
+            assert!(ring(&[1, 2]).code_matches(&old, context, &code("123456")));
+            assert!(!ring(&[2]).code_matches(&old, context, &code("123456")));
+
+            let new = ring(&[1, 2]).code_digest(context, &code("123456"));
+            assert_eq!(new.version, 2);
+            assert!(!ring(&[1]).code_matches(&new, context, &code("123456")));
+            // The version says which secret was used; a digest under another one is no match.
+            let relabelled = CodeDigest { version: 1, ..new };
+            assert!(!ring(&[1, 2]).code_matches(&relabelled, context, &code("123456")));
+            assert_ne!(relabelled, new);
+        });
+    }
+
+    #[test]
+    fn one_address_has_another_key_for_each_tenant_and_kind() {
+        let keys = ring(&[1]);
+        let mut seen = BTreeSet::new();
+        for tenant in ["acme", "acm", "other"].map(tenant) {
+            for kind in ["phone", "email", "nobody", "ephone"] {
+                for address in ["+12125550123", "+12125550124", "12125550123", ""] {
+                    assert!(seen.insert(keys.recipient_key(&tenant, kind, address)));
+                    assert!(seen.insert(RecipientKey(keys.lookup_key(&tenant, kind, address.as_bytes()))));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_installation_has_other_keys() {
+        let key = |n: u8| SecretKey::new([n; 32]);
+        let other = KeyRing::new(KeyMaterial {
+            pepper: BTreeMap::from([(1, key(1))]),
+            seal: BTreeMap::from([(1, key(102))]),
+            index: key(99),
+            audit: key(104),
+        });
+        let of = |keys: &KeyRing| keys.recipient_key(&tenant("acme"), "phone", "+12125550123");
+        assert_ne!(of(&other.unwrap()), of(&ring(&[1])));
+    }
+
+    /// What is stored must be found by later versions of the program: computed with Python's `hmac`.
+    #[test]
+    fn digests_are_hmac_sha_256_over_length_prefixed_parts() {
+        let key = |n: u8| SecretKey::new([n; 32]);
+        let keys = KeyRing::new(KeyMaterial {
+            pepper: BTreeMap::from([(1, key(1))]),
+            seal: BTreeMap::from([(1, key(2))]),
+            index: key(3),
+            audit: key(4),
+        })
+        .unwrap();
+        let recipient = keys.recipient_key(&tenant("acme"), "phone", "+12125550123");
+        assert_eq!(hex(recipient.as_bytes()), "432d50ebf2c4bdef89091ec1a52be8ab");
+        let digest = with_context(|context| keys.code_digest(context, &code("123456")));
+        assert_eq!(hex(&digest.digest), "c8bc01b0c23fe9e44a2bccc6fed3ff8380b5adc10cdb3758b965a26f266eb4f4");
+    }
+
+    #[test]
+    fn debug_shows_no_byte_of_a_digest() {
+        let keys = ring(&[1]);
+        let digest = with_context(|context| keys.code_digest(context, &code("123456")));
+        assert_eq!(format!("{digest:?}"), "CodeDigest(…)");
+        assert_eq!(format!("{:?}", keys.recipient_key(&tenant("a"), "phone", "+1")), "RecipientKey(…)");
+    }
+
+    #[test]
+    fn a_context_is_the_same_in_any_order_and_another_with_any_difference() {
+        let keys = ring(&[1]);
+        let digest = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            keys.context_digest(&tenant("acme"), &pairs)
+        };
+        let payment = digest(&[("amount", "10.00"), ("payee", "Ada")]);
+        assert_eq!(digest(&[("payee", "Ada"), ("amount", "10.00")]), payment);
+        for other in [
+            &[("amount", "10.01"), ("payee", "Ada")][..],
+            &[("amount", "10.00")],
+            &[("amount", "10.00"), ("payee", "Ada"), ("note", "")],
+            &[("amoun", "t10.00"), ("payee", "Ada")],
+            &[("amount", "10.00payee"), ("Ada", "")],
+            &[("amount", "Ada"), ("payee", "10.00")],
+        ] {
+            assert_ne!(digest(other), payment, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn every_link_of_the_audit_chain_depends_on_all_before_it() {
+        let keys = ring(&[1]);
+        let start = AuditMac([0; 32]);
+        let one = keys.audit_mac(&start, &[b"a", b"bc"]);
+        assert_ne!(one, keys.audit_mac(&start, &[b"ab", b"c"]));
+        assert_ne!(one, keys.audit_mac(&start, &[b"a", b"bc", b""]));
+        assert_ne!(keys.audit_mac(&one, &[b"x"]), keys.audit_mac(&start, &[b"x"]));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// The same bytes, cut into parts at other places, are another input.
+        #[test]
+        fn no_two_ways_to_cut_the_same_bytes_share_a_digest(
+            bytes in proptest::collection::vec(0u8..4, 0..24),
+            one in proptest::collection::vec(0usize..24, 0..4),
+            other in proptest::collection::vec(0usize..24, 0..4),
+        ) {
+            let cut = |places: &[usize]| -> Vec<Vec<u8>> {
+                let mut places: Vec<usize> = places.iter().map(|place| (*place).min(bytes.len())).collect();
+                places.extend([0, bytes.len()]);
+                places.sort_unstable();
+                places.windows(2).map(|pair| bytes[pair[0]..pair[1]].to_vec()).collect()
+            };
+            let (one, other) = (cut(&one), cut(&other));
+            let digest = |parts: &[Vec<u8>]| {
+                let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+                mac(&SecretKey::new([1; 32]), "test", &parts)
+            };
+            prop_assert_eq!(digest(&one) == digest(&other), one == other);
+        }
+    }
 }

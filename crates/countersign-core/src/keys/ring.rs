@@ -114,3 +114,82 @@ impl KeyRing {
         prints
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn key(n: u8) -> SecretKey {
+        SecretKey::new([n; 32])
+    }
+
+    fn material(pepper: &[u8], seal: &[u8], index: u8, audit: u8) -> KeyMaterial {
+        let versions = |keys: &[u8]| {
+            keys.iter().enumerate().map(|(i, n)| (u8::try_from(i).unwrap() + 1, key(*n))).collect()
+        };
+        KeyMaterial { pepper: versions(pepper), seal: versions(seal), index: key(index), audit: key(audit) }
+    }
+
+    #[test]
+    fn a_ring_needs_a_pepper_and_a_sealing_key() {
+        assert_eq!(KeyRing::new(material(&[], &[2], 3, 4)).unwrap_err(), InvalidKeys::Missing("pepper"));
+        assert_eq!(KeyRing::new(material(&[1], &[], 3, 4)).unwrap_err(), InvalidKeys::Missing("seal"));
+    }
+
+    #[test]
+    fn one_secret_for_two_uses_is_refused() {
+        for reused in [
+            material(&[1], &[1], 3, 4),
+            material(&[1], &[2], 1, 4),
+            material(&[1], &[2], 3, 1),
+            material(&[1, 1], &[2], 3, 4),
+            material(&[1], &[2, 2], 3, 4),
+            material(&[1], &[2], 3, 3),
+            material(&[1, 5], &[2, 5], 3, 4),
+        ] {
+            assert_eq!(KeyRing::new(reused).unwrap_err(), InvalidKeys::Reused);
+        }
+        assert!(KeyRing::new(material(&[1, 5], &[2, 6], 3, 4)).is_ok());
+    }
+
+    #[test]
+    fn the_highest_version_is_used_for_writing() {
+        let ring = KeyRing::new(material(&[1, 5, 6], &[2, 7], 3, 4)).unwrap();
+        assert_eq!((ring.pepper_version, ring.seal_version), (3, 2));
+    }
+
+    /// A store refuses to open under keys with other fingerprints, so they must never change. The
+    /// value was computed with Python's `hmac`: HKDF-Expand is one HMAC here (RFC 5869, section 2.3).
+    #[test]
+    fn fingerprints_are_stable_and_belong_to_one_key_each() {
+        let prints = KeyRing::new(material(&[1, 5], &[2], 3, 4)).unwrap().fingerprints();
+        let names: Vec<&str> = prints.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["pepper.1", "pepper.2", "seal.1", "index", "audit"]);
+        assert_eq!(data_encoding::HEXLOWER.encode(&prints[0].1), "efda55e729a495e8cce9819cf68941c7");
+        assert_eq!(prints.iter().map(|(_, print)| print).collect::<BTreeSet<_>>().len(), 5);
+
+        // A rotation adds a line and leaves the others as they were.
+        let before = KeyRing::new(material(&[1], &[2], 3, 4)).unwrap().fingerprints();
+        assert!(before.iter().all(|print| prints.contains(print)));
+    }
+
+    #[test]
+    fn debug_shows_no_byte_of_a_key() {
+        let ring = KeyRing::new(material(&[171], &[172], 173, 174)).unwrap();
+        let debug = format!("{ring:?} {:?}", key(171));
+        assert!(debug.contains("SecretKey(…)"));
+        for shown in ["171", "172", "ab", "AB"] {
+            assert!(!debug.contains(shown), "{debug}");
+        }
+    }
+
+    #[test]
+    fn sub_keys_differ_by_label_and_from_their_master() {
+        let master = key(1);
+        let derive = |label: &[u8]| *master.derive(&[label]).expose();
+        assert_eq!(derive(b"a"), derive(b"a"));
+        assert_ne!(derive(b"a"), derive(b"b"));
+        assert_ne!(derive(b"a"), *master.expose());
+    }
+}
