@@ -1,6 +1,6 @@
 //! Which form of a text a number takes: CLDR's plural categories of whole numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use icu_locale_core::LanguageIdentifier;
 pub(super) use icu_plurals::PluralCategory;
@@ -37,9 +37,9 @@ impl Plurals {
         (1..=200).map(|n| self.category(n)).collect()
     }
 
-    /// The longest number of minutes, up to `max`, that falls into a category.
-    pub(super) fn longest(&self, category: PluralCategory, max: u32) -> Option<u32> {
-        (1..=max).rev().find(|n| self.category(*n) == category)
+    /// For each category the longest number of minutes, up to `max` (a day at most), in it.
+    pub(super) fn longest(&self, max: u32) -> BTreeMap<PluralCategory, u32> {
+        (1..=max.min(MAX_MINUTES)).map(|n| (self.category(n), n)).collect()
     }
 }
 
@@ -103,9 +103,10 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_number_of_a_category_is_found() {
+    fn the_longest_number_of_each_category_is_found() {
         let russian = Plurals::of(&Locale::parse("ru").unwrap());
-        assert_eq!(russian.longest(PluralCategory::One, 100), Some(91));
-        assert_eq!(russian.longest(PluralCategory::Other, 100), None);
+        let longest = |max| russian.longest(max).into_iter().map(|(c, n)| format!("{} {n}", name(c)));
+        assert_eq!(longest(100).collect::<Vec<_>>(), ["one 91", "few 94", "many 100"]);
+        assert_eq!(longest(u32::MAX).collect::<Vec<_>>(), ["one 1431", "few 1434", "many 1440"]);
     }
 }

@@ -182,8 +182,8 @@ impl Forms {
 
     /// Each form with the longest number of minutes, up to `max`, that it is used for.
     pub(super) fn longest(&self, plurals: &Plurals, max: u32) -> Vec<(&Text, u32)> {
-        (PluralCategory::all())
-            .filter_map(|category| Some((self.find(category)?, plurals.longest(category, max)?)))
+        (plurals.longest(max).into_iter())
+            .filter_map(|(category, minutes)| Some((self.find(category)?, minutes)))
             .collect()
     }
 }
