@@ -1,0 +1,87 @@
+//! The program under test, as an operator runs it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use sha2::{Digest, Sha256};
+
+pub(super) const API_KEY: &str = "csk_for_the_crash_test_only_0000000000000000";
+
+/// A folder with configuration, keys and the store; survives its node.
+pub(super) struct Node {
+    folder: tempfile::TempDir,
+}
+
+/// A running process. It never ends by itself.
+pub(super) struct Running {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Node {
+    pub(super) fn prepare(phone: SocketAddr) -> Self {
+        let node = Self { folder: tempfile::tempdir().expect("a folder") };
+        let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(API_KEY));
+        let configuration = format!(
+            r#"
+            server.listen = "127.0.0.1:0"
+            storage.url = "sqlite:store.db"
+            keys.file = "keys"
+            log.filter = "error"
+
+            [[providers]]
+            kind = "webhook"
+            name = "phone"
+            url = "http://{phone}/"
+            signing_keys = ["a key for the crash test only"]
+            channels = ["email"]
+
+            [[tenants]]
+            id = "t"
+            brand = "Crash"
+            policy.window_seconds = 30
+            api_keys = [{{ name = "test", sha256 = "{hash}", scopes = ["verify"] }}]
+            "#
+        );
+        std::fs::write(node.path("c.toml"), configuration).expect("written");
+        let keys = Self::program().args(["keys", "generate", "--out"]).arg(node.path("keys")).status().expect("it runs");
+        assert!(keys.success());
+        node
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn program() -> Command {
+        Command::new(env!("CARGO_BIN_EXE_countersign"))
+    }
+
+    pub(super) fn start(&self) -> Running {
+        let mut process = Self::program()
+            .args(["serve", "--config"])
+            .arg(self.path("c.toml"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let output = BufReader::new(process.stdout.take().expect("piped"));
+        let address = (output.lines().map_while(Result::ok))
+            .find_map(|line| line.split_once("listening on http://")?.1.trim().parse().ok())
+            .expect("it says where it listens");
+        Running { process, address }
+    }
+}
+
+impl Running {
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// SIGKILL: no goodbye of any kind.
+    pub(super) fn kill(mut self) {
+        self.process.kill().expect("it was running");
+        self.process.wait().expect("it is gone");
+    }
+}
