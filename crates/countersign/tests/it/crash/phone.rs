@@ -10,7 +10,6 @@ use std::time::Duration;
 struct Submission {
     message: String,
     to: String,
-    code: String,
     at_millis: i64,
 }
 
@@ -90,12 +89,12 @@ fn take(stream: &TcpStream, submissions: &Mutex<Vec<Submission>>, codes: &Mutex<
     reader.read_exact(&mut body).ok()?;
     let body: serde_json::Value = serde_json::from_slice(&body).expect("the webhook posts JSON");
     let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
-    let to = text(&body["contextInfo"]["recipientEmailAddress"]);
+    let (to, code) = (text(&body["contextInfo"]["recipientEmailAddress"]), text(&body["args"]["code"]));
     let seen = {
         let mut all = submissions.lock().unwrap();
         let seen = all.iter().filter(|s| s.message == message).count();
         let at_millis = jiff::Timestamp::now().as_millisecond();
-        all.push(Submission { message, to: to.clone(), code: text(&body["args"]["code"]), at_millis });
+        all.push(Submission { message, to: to.clone(), at_millis });
         seen
     };
     if to.starts_with("late") {
@@ -103,7 +102,7 @@ fn take(stream: &TcpStream, submissions: &Mutex<Vec<Submission>>, codes: &Mutex<
     }
     let taken = !(to.starts_with("down") || to.starts_with("flaky") && seen == 0);
     if taken {
-        codes.lock().unwrap().insert(to, submissions.lock().unwrap().last().map(|s| s.code.clone())?);
+        codes.lock().unwrap().insert(to, code);
     }
     let status = if taken { "200 OK" } else { "500 Internal Server Error" };
     let mut stream = stream;
