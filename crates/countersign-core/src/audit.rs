@@ -1,7 +1,7 @@
 //! The audit log: what administrators and the service itself did, in a keyed chain.
 //!
 //! Each entry's MAC covers its number, its content and the MAC before it, under a key that is not in
-//! the store (`spec/security.md` K7): changing, dropping, inserting or moving an entry breaks the
+//! the store: changing, dropping, inserting or moving an entry breaks the
 //! chain. Cutting off the newest entries is found through the head, which the store keeps apart.
 
 use minicbor::{Decode, Encode};

@@ -57,7 +57,8 @@ pub enum CodeSharing {
 
 /// Limits per recipient and tenant. They outlive verifications, resends, restarts and dialects.
 ///
-/// Defaults: `spec/security.md` §2, after NIST SP 800-63B-4 §3.2.2.
+/// Twenty failed checks a day against six digits are a chance of 0.7 % a year; NIST SP 800-63B-4
+/// §3.2.2 allows 100 consecutive failures at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RecipientCaps {
     /// New verifications in a rolling hour.
@@ -104,7 +105,7 @@ pub struct Caps {
     /// New verifications per client address in a rolling hour; `None` counts without refusing.
     pub client_starts_per_hour: Option<u32>,
     /// Failed checks of the whole tenant in rolling 24 hours: spraying one guess over many recipients
-    /// beats every limit per recipient (`spec/security.md` §2).
+    /// beats every limit per recipient. 10,000 are a chance of 1 % a day that one of them hits.
     pub tenant_failed_checks_per_day: u32,
     /// What the tenant may spend on messages in rolling 24 hours, in millionths of its currency;
     /// `None` is no cap.
@@ -158,7 +159,7 @@ pub struct Terms {
 }
 
 impl Default for Terms {
-    /// The native defaults (`spec/native-api.md`, "Policy").
+    /// The native API's defaults.
     fn default() -> Self {
         Self {
             code: CodeFormat { alphabet: Alphabet::Digits, length: 6 },

@@ -25,7 +25,7 @@ pub enum Intent {
     /// the last one are used up.
     Start,
     /// "Send", in APIs where start and resend are one call: as `Start`, but refused after the checks
-    /// are used up until the window has closed (core rule C5).
+    /// are used up until the window has closed.
     StartOrResend,
     /// "Resend", addressed by recipient: never opens anything; refused when nothing is pending.
     ResendOnly,
@@ -36,9 +36,9 @@ pub enum Intent {
 pub enum Delivery {
     /// It is sent.
     Send,
-    /// It goes back to the caller, who delivers it. Waits for and starts no cool-down (C14).
+    /// It goes back to the caller, who delivers it. Waits for and starts no cool-down.
     Return,
-    /// Everything is counted as if it were sent, and nothing is: a look-alike (C10).
+    /// Everything is counted as if it were sent, and nothing is: a look-alike, so that nobody can tell who is registered.
     Pretend,
 }
 

@@ -21,7 +21,7 @@ use crate::keys::Sealed;
 use crate::names::{Channel, DialectName, Locale, ProviderName, Purpose, TenantId};
 use crate::time::Timestamp;
 
-/// How often one message may be handed to a provider (`spec/reliability.md` I4).
+/// How often one message may be handed to a provider.
 pub const MAX_SUBMISSIONS: u8 = 3;
 
 /// Why a message will never be sent.
@@ -43,8 +43,7 @@ pub enum Abandoned {
     /// Every permitted submission failed.
     #[n(4)]
     Submissions,
-    /// A call ended without an answer. It may have been delivered, so it is not repeated
-    /// (`spec/delivery.md` §4).
+    /// A call ended without an answer. It may have been delivered, so it is not repeated.
     #[n(5)]
     Unknown,
     /// No provider carries this channel.

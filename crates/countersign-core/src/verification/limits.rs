@@ -73,7 +73,7 @@ impl Limits {
     }
 
     /// The running verification's own limits on another send. A code that is returned waits for no
-    /// cool-down and is no send (core rule C14); it has a cap of its own.
+    /// cool-down and is no send; it has a cap of its own.
     pub(super) fn refuse_sending(&self, running: &Verification, delivery: Delivery) -> Option<Refusal> {
         if delivery == Delivery::Return {
             return self.refuse_opening(delivery);

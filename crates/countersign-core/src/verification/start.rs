@@ -101,7 +101,7 @@ fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing)
     base.context != command.context || other_code
 }
 
-/// What the caller's intent says when nothing is running (core rule C5).
+/// What the caller's intent says when nothing is running.
 fn refuse_by_intent(ended: Option<&Verification>, command: &StartCommand) -> Option<Refusal> {
     if command.intent == Intent::Start {
         return None;

@@ -16,7 +16,7 @@ use crate::tenant::Tenant;
 pub enum Target {
     /// An address.
     Address(Recipient),
-    /// Nobody: the caller named somebody we do not know, and must not learn that (C10). The name
+    /// Nobody: the caller named somebody we do not know, and must not learn that. The name
     /// only keeps counters apart.
     Nobody(String),
 }
