@@ -9,6 +9,7 @@
 mod load;
 mod server;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -70,10 +71,14 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         );
     }
     println!("\nresident: {rest} MB at rest, {under_load} MB under load");
-    for (name, value) in server.counters()? {
-        let grown = value - counters_before.get(&name).copied().unwrap_or_default();
-        println!("{name} +{grown:.0}");
-    }
+    let counters = server.counters()?;
+    let grown = |name: &str| {
+        let value = |all: &BTreeMap<String, f64>| all.get(name).copied().unwrap_or_default();
+        value(&counters) - value(&counters_before)
+    };
+    let (commands, fsyncs) =
+        (grown("countersign_store_batch_commands_sum"), grown("countersign_store_fsyncs_total"));
+    println!("{commands:.0} commands in {fsyncs:.0} commits: {:.1} answers per fsync", commands / fsyncs);
     Ok(())
 }
 
