@@ -3,6 +3,7 @@
 //! A dialect is a folder under [`dialects`] and one line in its list. It maps shapes and errors; it
 //! never compares, counts or expires anything: that is `countersign_core::verifications`.
 
+pub mod dev;
 pub mod dialects;
 pub mod hooks;
 pub mod services;
