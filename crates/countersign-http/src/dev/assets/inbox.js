@@ -56,8 +56,10 @@ function tick() {
   $("time").dateTime = new Date(instant).toISOString();
   put($("date"), `${date.format(instant)} · UTC`);
   const drift = instant - Date.now();
-  const apart = Math.abs(drift) < 2000 ? "" : `${span(drift)} ${drift > 0 ? "ahead of" : "behind"} this computer`;
-  put($("drift"), clock.running ? apart : "standing still until pushed");
+  const apart = Math.abs(drift) > 2000;
+  const measure = `${span(Math.round(drift / 1000) * 1000)} ${drift > 0 ? "ahead of" : "behind"} this computer`;
+  put($("drift"), !clock.running ? "standing still until pushed" : apart ? measure : "in step with this computer");
+  $("drift").toggleAttribute("data-apart", apart || !clock.running);
   for (const { message, item } of shown.values()) age(message, item, instant);
 }
 
@@ -178,7 +180,7 @@ function show() {
   $("empty").hidden = total > 0 || Number.isNaN(clock.at);
   $("no-match").hidden = total === 0 || visible > 0;
   put($("no-match-text"), filter.value.trim());
-  $("clear").hidden = total === 0;
+  for (const control of [clear, filter.parentElement]) control.hidden = total === 0;
   document.title = unseen > 0 ? `(${unseen}) ${title}` : title;
 }
 
@@ -248,6 +250,7 @@ function connect() {
   for (const [name, handle] of Object.entries(events)) {
     source.addEventListener(name, (event) => {
       handle(JSON.parse(event.data));
+      calm(); // the question was about another number of messages
       show();
     });
   }
@@ -381,6 +384,8 @@ addEventListener("keydown", (event) => {
   }
 });
 
+// On a phone the messages come first; the clock is one tap away.
+$("clock").open = !matchMedia("(max-width: 860px)").matches;
 turn();
 loadSamples();
 connect();
