@@ -256,7 +256,8 @@ impl Directory {
         let phone = body.phone.map(|text| Recipient::from_canonical(&text));
         Ok(User {
             id: body.id,
-            username: body.username,
+            // The index tells whether the name is still this user's: another one may have taken it.
+            username: body.username.filter(|_| stored.username.is_some()),
             email: email.and_then(|r| if let Recipient::Email(e) = r { Some(e) } else { None }),
             phone: phone.and_then(|r| if let Recipient::Phone(p) = r { Some(p) } else { None }),
             email_verified: stored.email_verified,
@@ -265,5 +266,29 @@ impl Directory {
             created_at: stored.created_at,
             changed_at: stored.changed_at,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{ManualClock, MemoryEngine, SeededEntropy, keys, tenant};
+
+    #[tokio::test]
+    async fn a_name_that_moved_does_not_come_back_with_the_next_change() {
+        let engine = Arc::new(MemoryEngine::new(keys()));
+        let clock = Arc::new(ManualClock::default());
+        let directory = Directory::new(engine, Arc::new(keys()), clock, Arc::new(SeededEntropy::default()));
+        let acme = tenant("acme").id;
+        let named = UserChange { username: Some("zoe".into()), ..UserChange::default() };
+        directory.put(&acme, "1", &named).await.unwrap();
+        directory.put(&acme, "2", &named).await.unwrap();
+        let Recipient::Email(email) = Recipient::from_canonical("zoe@example.com") else {
+            panic!("a mailbox")
+        };
+        let change = UserChange { email: Some(email), ..UserChange::default() };
+        assert_eq!(directory.put(&acme, "1", &change).await.unwrap().username, None);
+        let holder = directory.find(&acme, UserBy::Username("zoe")).await.unwrap().unwrap();
+        assert_eq!((holder.id.as_str(), holder.username.as_deref()), ("2", Some("zoe")));
     }
 }

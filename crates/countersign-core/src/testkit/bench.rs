@@ -31,6 +31,15 @@ pub const BOB: &str = "+12125550102";
 /// A fictional mailbox (RFC 2606).
 pub const MAIL: &str = "alice@example.com";
 
+/// One second.
+pub const SECOND: Duration = Duration::from_secs(1);
+/// One minute.
+pub const MINUTE: Duration = Duration::from_secs(60);
+/// One hour.
+pub const HOUR: Duration = Duration::from_secs(3600);
+/// One day.
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// How the suites get hold of an engine.
 ///
 /// The engine must run under [`keys`] and start empty.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::limits::Limits;
 use super::resend::RunningState;
-use super::{Changes, Decision, Destination, DropMessages, Status, Verification};
+use super::{Changes, Decision, Destination, DropMessages, Status, StoredRecipient, Verification};
 use crate::audit::AuditEvent;
 use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Rejection};
 use crate::keys::{KeyRing, RecipientKey};
@@ -59,8 +59,10 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
         .iter()
         .filter(|d| {
             let live = now < d.code_expires_at;
+            // A look-alike's code is drawn and compared like any other, and proves nobody.
+            let somebody = d.recipient != StoredRecipient::Nobody;
             let compare = |digest| keys.code_matches(&digest, verification.code_context(d), &command.code);
-            d.digest.is_some_and(compare) & live & context_fits
+            d.digest.is_some_and(compare) & live & context_fits & somebody
         })
         .collect();
 

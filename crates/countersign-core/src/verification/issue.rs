@@ -92,8 +92,11 @@ impl Issuer<'_> {
         for (addressed, code) in to.iter().zip(&codes) {
             let destination = &mut verification.destinations[addressed.index];
             destination.channel = addressed.channel;
-            destination.code_sent = true;
-            drop_messages.push(superseded(verification, addressed.index));
+            let is_void = !std::mem::replace(&mut destination.code_sent, true);
+            // A code that is only handed back leaves a waiting message alone that says the same.
+            if is_void || self.delivery != Delivery::Return {
+                drop_messages.push(superseded(verification, addressed.index));
+            }
             if self.delivery == Delivery::Send
                 && let Some(recipient) = self.recipient(verification, addressed.index)?
             {
@@ -130,7 +133,7 @@ impl Issuer<'_> {
             let code = custom_code
                 .cloned()
                 .unwrap_or_else(|| Code::generate(verification.terms.code, &mut self.rng));
-            (code, verification.expires_at.min(self.now + verification.terms.code_life))
+            (code, self.code_deadline(verification))
         });
         let may_go_again = repeats && verification.sends_used < verification.terms.max_sends;
         for index in which {
@@ -152,17 +155,27 @@ impl Issuer<'_> {
         code
     }
 
-    /// The live code and its end, where it was kept and lives.
+    /// When a code that begins to live now dies.
+    fn code_deadline(&self, verification: &Verification) -> Timestamp {
+        verification.expires_at.min(self.now + verification.terms.code_life)
+    }
+
+    /// The live code and its end, where it was kept and lives. The caller's own code lives again when
+    /// it goes out again: no other code would do.
     fn present_code(&self, verification: &Verification, which: Range<usize>) -> Option<(Code, Timestamp)> {
         which.into_iter().find_map(|index| {
             let destination = &verification.destinations[index];
-            let sealed =
-                destination.sealed_code.as_ref().filter(|_| self.now < destination.code_expires_at)?;
+            let sealed = destination.sealed_code.as_ref()?;
+            let expires_at = match destination.code_expires_at {
+                end if self.now < end => end,
+                _ if verification.custom_code => self.code_deadline(verification),
+                _ => return None,
+            };
             let place = code_place(&verification.tenant, &verification.id, index);
             // A code that no longer opens (its key was retired) is replaced by a new one.
             let plain = self.keys.open(place, sealed).ok()?;
             let code = Code::parse(std::str::from_utf8(&plain).ok()?).ok()?;
-            Some((code, destination.code_expires_at))
+            Some((code, expires_at))
         })
     }
 

@@ -14,7 +14,7 @@ mod issue;
 mod ledger;
 mod limits;
 pub mod resend;
-mod sealed;
+pub(crate) mod sealed;
 pub mod start;
 mod sweep;
 #[cfg(test)]

@@ -90,8 +90,12 @@ fn refused(refusal: Refusal) -> Decision<SendOutcome> {
     Decision::unchanged(SendOutcome::Refused(refusal))
 }
 
-/// A code bound to something else, or another code of the caller's own, is another verification.
+/// A code bound to something else, or another code of the caller's own, is another verification. A
+/// resend never asks for one.
 fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
+    if command.intent == Intent::ResendOnly {
+        return false;
+    }
     let other_code = command.custom_code.as_ref().is_some_and(|code| {
         let is_live = |d: &super::Destination| {
             d.digest.is_some_and(|digest| keys.code_matches(&digest, base.code_context(d), code))

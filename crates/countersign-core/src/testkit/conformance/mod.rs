@@ -3,15 +3,28 @@
 //! A case is a sentence and stands in one list, `conformance_cases!` below; the function of that name
 //! is the case. An engine runs them all with one line:
 //!
-//! ```ignore
+//! ```text
 //! countersign_core::storage_conformance!(SqliteFixture);
 //! ```
 //!
 //! The crate that does so needs `tokio` with its `macros` and `rt-multi-thread`.
 
-#![allow(clippy::missing_panics_doc, reason = "a case panics when it fails")]
+#![allow(clippy::wildcard_imports, reason = "the bench is the suite's vocabulary")]
+#![allow(clippy::unchecked_time_subtraction, reason = "of constants")]
 
+mod admin;
+mod check;
+mod delivery;
+mod directory;
+mod idempotency;
+mod limits;
+mod outbox;
+mod parallel;
+mod resend;
+mod restart;
+mod several;
 mod start;
+mod time;
 
 use super::bench::EngineFixture;
 
@@ -22,6 +35,141 @@ macro_rules! conformance_cases {
     ($with:path $(, $argument:ty)?) => {
         $with! { $($argument)?;
             start::a_start_commits_the_verification_and_its_message_together,
+            start::address_and_notes_come_back_in_full,
+            start::a_start_inside_the_cool_down_sends_nothing,
+            start::a_start_after_the_cool_down_sends_again,
+            start::a_start_with_another_context_replaces_the_running_one,
+            start::the_callers_own_code_is_the_code,
+            start::a_start_with_another_code_of_its_own_replaces_the_running_one,
+            start::the_callers_own_code_goes_out_again_also_after_its_life,
+            start::a_start_after_exhaustion_opens_a_new_one,
+            start::a_send_after_exhaustion_is_refused_until_the_window_ends,
+            start::a_resend_by_address_opens_nothing,
+            start::purposes_do_not_see_each_other,
+            start::tenants_do_not_see_each_other,
+            start::the_newest_of_one_millisecond_is_the_one_opened_last,
+            start::a_refused_start_changes_nothing,
+            several::one_shared_code_verifies_either_address,
+            several::separate_codes_are_good_for_their_own_address_only,
+            several::separate_codes_share_one_budget_of_checks,
+            several::an_address_that_joins_is_found_there_and_charged_like_a_start,
+            several::an_address_is_found_where_it_joined_last,
+            several::an_address_joins_under_its_own_cap,
+            several::two_running_verifications_become_one_and_the_older_is_cancelled,
+            several::a_new_shared_code_recalls_the_old_one_everywhere,
+            several::aliases_of_one_address_share_a_ledger,
+            delivery::a_returned_code_is_right_and_never_sent,
+            delivery::a_returned_code_neither_waits_for_nor_starts_a_cool_down,
+            delivery::sixty_codes_an_hour_are_handed_back_and_no_more,
+            delivery::failed_guesses_at_returned_codes_count_for_the_recipient,
+            delivery::a_look_alike_counts_everything_and_sends_nothing,
+            delivery::a_look_alike_is_never_approved,
+            limits::five_starts_an_hour_are_accepted_and_no_more,
+            limits::ten_starts_a_day_are_accepted_and_no_more,
+            limits::twenty_failed_checks_hold_until_the_oldest_is_a_day_old,
+            limits::while_held_nothing_is_compared_and_nothing_charged,
+            limits::a_row_of_failures_holds_until_an_administrator_releases,
+            limits::a_release_forgives_failures_and_no_starts,
+            limits::a_right_code_ends_the_row_of_failures_and_not_the_days,
+            limits::a_client_address_opens_no_more_than_its_cap,
+            limits::the_tenants_failed_checks_stop_checks_and_sends,
+            limits::what_a_tenant_spends_a_day_stays_under_its_cap,
+            limits::limits_of_one_tenant_do_not_touch_another,
+            limits::no_detour_buys_a_twenty_first_guess,
+            check::second_right_answer_is_already_used,
+            check::the_fifth_guess_passes_when_it_is_right,
+            check::the_sixth_guess_is_not_compared,
+            check::a_resend_refreshes_no_check,
+            check::a_code_is_good_until_its_last_millisecond,
+            check::a_code_dies_with_its_own_life,
+            check::another_context_is_charged_like_a_wrong_guess,
+            check::a_code_is_good_for_its_own_verification_only,
+            check::a_guess_by_address_is_for_the_newest,
+            check::a_right_guess_that_does_not_consume_is_charged_and_the_code_stays_good,
+            check::what_was_given_up_takes_no_guess,
+            check::what_ended_otherwise_is_not_given_up,
+            resend::a_resend_repeats_the_code,
+            resend::a_new_code_voids_the_older_in_the_same_commit,
+            resend::the_cool_down_grows_and_is_exact_to_the_millisecond,
+            resend::five_sends_are_all_until_the_window_ends,
+            resend::a_resend_moves_no_deadline,
+            resend::a_resend_is_counted_as_a_message_and_not_as_a_start,
+            resend::what_has_ended_is_not_sent_again,
+            resend::a_resend_may_take_another_channel,
+            resend::an_unknown_id_is_not_found,
+            outbox::claimed_message_returns_after_its_lease,
+            outbox::a_claim_takes_no_more_than_it_asked_for,
+            outbox::a_message_is_submitted_three_times_at_most,
+            outbox::a_failed_message_waits_as_long_as_told,
+            outbox::the_third_failure_is_the_last,
+            outbox::a_code_that_died_is_not_submitted,
+            outbox::what_is_taken_is_final_and_wiped,
+            outbox::what_is_given_up_is_final_and_wiped,
+            outbox::an_approval_drops_what_was_not_sent,
+            outbox::a_cancel_drops_what_was_not_sent,
+            outbox::used_up_checks_drop_what_was_not_sent,
+            outbox::a_newer_message_takes_the_place_of_an_older_one,
+            outbox::a_report_of_a_lost_lease_changes_nothing,
+            outbox::a_report_after_the_end_changes_nothing,
+            outbox::that_a_provider_took_it_is_always_recorded,
+            outbox::a_lease_given_back_is_due_at_once_and_stays_counted,
+            outbox::reports_are_decided_each_alone,
+            outbox::a_waiting_dispatcher_wakes_when_a_message_is_queued,
+            outbox::a_message_queued_before_the_wait_is_noticed,
+            idempotency::a_repeated_start_gets_the_same_answer_and_has_one_effect,
+            idempotency::a_repeated_resend_sends_once,
+            idempotency::a_repeated_check_is_charged_once_and_approved_twice,
+            idempotency::one_key_for_two_requests_is_a_mismatch,
+            idempotency::keys_of_two_tenants_are_two_keys,
+            idempotency::an_answer_is_kept_for_a_day,
+            idempotency::a_stored_answer_holds_no_code,
+            idempotency::what_was_refused_without_effect_may_be_asked_again,
+            time::a_closed_window_is_written_as_expired,
+            time::a_day_after_the_end_the_address_and_the_notes_are_gone,
+            time::a_closed_window_leaves_no_payload,
+            time::thirty_days_after_the_end_nothing_is_left,
+            time::counters_and_answers_that_ran_out_are_forgotten,
+            time::a_row_of_failures_is_remembered_for_thirty_days,
+            time::a_hold_is_never_forgotten,
+            time::a_sweep_takes_no_more_than_it_asked_for,
+            time::a_clock_set_back_gives_no_code_more_life,
+            time::a_clock_set_back_shortens_no_cool_down_and_frees_no_counter,
+            time::the_high_water_mark_is_the_latest_instant_committed,
+            admin::a_list_is_newest_first_and_comes_in_pages,
+            admin::a_list_shows_the_tenants_own_only,
+            admin::a_list_of_an_address_shows_its_own_in_every_purpose,
+            admin::a_list_by_status_goes_by_the_present_instant,
+            admin::an_erasure_wipes_who_it_was_and_cancels_what_is_pending,
+            admin::an_erasure_keeps_the_counters_and_is_audited,
+            admin::an_erasure_takes_the_directorys_entry_along,
+            admin::the_audit_chain_holds_up_to_its_head,
+            admin::audit_entries_come_in_order_and_in_pages,
+            directory::a_user_is_found_by_id_name_and_either_address,
+            directory::a_user_is_another_tenants_nobody,
+            directory::a_write_over_a_change_it_did_not_see_is_refused,
+            directory::a_changed_address_is_no_longer_found,
+            directory::a_name_moves_to_the_user_written_last,
+            directory::of_several_users_of_an_address_the_last_changed_is_found,
+            directory::a_right_code_proves_the_address_it_was_sent_to,
+            directory::a_shared_code_proves_every_address_it_was_sent_to,
+            directory::a_code_proves_no_address_it_was_not_sent_to,
+            directory::nothing_is_proven_unless_it_was_asked_for,
+            parallel::of_64_parallel_right_codes_one_wins,
+            parallel::of_100_parallel_wrong_codes_five_are_compared,
+            parallel::right_codes_among_many_wrong_ones_win_once_at_most,
+            parallel::parallel_starts_open_one_verification,
+            parallel::parallel_starts_never_pass_the_cap,
+            parallel::parallel_requests_with_one_key_have_one_effect,
+            parallel::no_message_goes_to_two_dispatchers,
+            parallel::of_parallel_writes_of_one_user_one_wins,
+            parallel::parallel_audit_entries_make_one_chain,
+            restart::a_restart_keeps_what_is_pending_and_its_checks,
+            restart::a_restart_revives_no_used_code,
+            restart::a_restart_keeps_counters_and_holds,
+            restart::a_restart_keeps_answers,
+            restart::a_restart_keeps_messages_and_leases,
+            restart::a_restart_turns_no_clock_back,
+            restart::a_restart_keeps_users_and_the_audit_log,
         }
     };
 }

@@ -1,0 +1,138 @@
+//! What administrators ask for: lists, erasure, the audit log.
+
+use crate::audit::Verifier;
+use crate::engine::{ListQuery, StartCommand, UserIndex};
+use crate::names::TenantId;
+use crate::testkit::bench::*;
+use crate::testkit::commands::{audit_event, recipient_keys};
+use crate::testkit::conformance::directory::user;
+use crate::verification::disclose;
+use crate::verification::{Status, StoredRecipient, Verification};
+
+fn query<F: EngineFixture>(bench: &Bench<F>) -> ListQuery {
+    ListQuery { identity: None, status: None, before: None, limit: 100, now: bench.now() }
+}
+
+async fn list<F: EngineFixture>(bench: &Bench<F>, query: ListQuery) -> Vec<Verification> {
+    bench.engine().list(&bench.tenant, query).await.expect("list")
+}
+
+pub(super) async fn a_list_is_newest_first_and_comes_in_pages<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let mut ids = Vec::new();
+    for to in [ALICE, BOB, MAIL, "+12125550103", "+12125550104"] {
+        ids.push(bench.open(to).await.id);
+        bench.wait(SECOND);
+    }
+    ids.reverse();
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = list(&bench, ListQuery { before, limit: 2, ..query(&bench) }).await;
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        seen.extend(page.iter().map(|v| v.id));
+    }
+    assert_eq!(seen, ids);
+}
+
+pub(super) async fn a_list_shows_the_tenants_own_only<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.open(ALICE).await;
+    bench.tenant = TenantId::parse("other").expect("a tenant id");
+    assert!(list(&bench, query(&bench)).await.is_empty());
+}
+
+pub(super) async fn a_list_of_an_address_shows_its_own_in_every_purpose<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let login = bench.open(ALICE).await;
+    bench.open(BOB).await;
+    bench.wait(SECOND);
+    let purpose = "payment".parse().expect("a purpose");
+    let payment = opened(bench.start(StartCommand { purpose, ..bench.start_of(ALICE) }).await);
+    let identity = Some(recipient_keys(&bench.tenant, ALICE).identity);
+    let found = list(&bench, ListQuery { identity, ..query(&bench) }).await;
+    assert_eq!(found.iter().map(|v| v.id).collect::<Vec<_>>(), [payment.id, login.id]);
+    let second = ListQuery { identity, before: Some(payment.id), limit: 1, ..query(&bench) };
+    assert_eq!(list(&bench, second).await[0].id, login.id);
+}
+
+/// Also by what stands only by the clock: a window that closed and was not written yet.
+pub(super) async fn a_list_by_status_goes_by_the_present_instant<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let expired = bench.open(ALICE).await;
+    bench.at_second(300);
+    let approved = bench.open(BOB).await;
+    bench.check(approved.id, &bench.code(approved.id).await).await;
+    let pending = bench.open(MAIL).await;
+    bench.at_second(600);
+    for (status, id) in
+        [(Status::Expired, expired.id), (Status::Approved, approved.id), (Status::Pending, pending.id)]
+    {
+        let found = list(&bench, ListQuery { status: Some(status), ..query(&bench) }).await;
+        assert_eq!(found.iter().map(|v| v.id).collect::<Vec<_>>(), [id], "{status:?}");
+    }
+    assert!(list(&bench, ListQuery { status: Some(Status::Canceled), ..query(&bench) }).await.is_empty());
+}
+
+pub(super) async fn an_erasure_wipes_who_it_was_and_cancels_what_is_pending<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let approved = bench.open(ALICE).await;
+    bench.check(approved.id, &bench.code(approved.id).await).await;
+    let pending = bench.open(ALICE).await;
+    let others = bench.open(BOB).await;
+    let erase = bench.administer(ALICE, "recipient.erased");
+    assert_eq!(bench.engine().erase(erase).await.expect("erase"), 2);
+    assert_eq!(bench.status(pending.id).await, Status::Canceled);
+    for id in [approved.id, pending.id] {
+        let record = bench.record(id).await;
+        assert!(matches!(record.verification.destinations[0].recipient, StoredRecipient::Masked(_)));
+        assert!(record.messages.iter().all(is_wiped));
+    }
+    let untouched = bench.record(others.id).await.verification;
+    assert_eq!(disclose(&bench.keys, &untouched).expect("it opens").to, [BOB]);
+}
+
+pub(super) async fn an_erasure_keeps_the_counters_and_is_audited<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    bench.open_and_exhaust(ALICE).await;
+    let before = bench.ledger(ALICE).await;
+    bench.engine().erase(bench.administer(ALICE, "recipient.erased")).await.expect("erase");
+    assert_eq!(bench.ledger(ALICE).await, before);
+    assert_eq!(bench.audit().await.last().map(|event| event.action.as_str()), Some("recipient.erased"));
+}
+
+pub(super) async fn an_erasure_takes_the_directorys_entry_along<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let (engine, tenant) = (bench.engine(), &bench.tenant);
+    for (id, to) in [(1, ALICE), (2, BOB)] {
+        assert!(engine.put_user(tenant, user(&bench, id, to), None).await.expect("put"));
+    }
+    engine.erase(bench.administer(ALICE, "recipient.erased")).await.expect("erase");
+    assert_eq!(engine.find_user(tenant, UserIndex::Id([1; 16])).await.expect("find"), None);
+    assert!(engine.find_user(tenant, UserIndex::Id([2; 16])).await.expect("find").is_some());
+}
+
+pub(super) async fn the_audit_chain_holds_up_to_its_head<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let engine = bench.engine();
+    assert_eq!(engine.audit_head().await.expect("read"), None);
+    let event = |action| audit_event(&bench.tenant, action, bench.now());
+    engine.append_audit(vec![event("one"), event("two")]).await.expect("append");
+    engine.append_audit(vec![event("three")]).await.expect("append");
+    let mut verifier = Verifier::new(&bench.keys);
+    for entry in engine.audit_entries(0, 100).await.expect("read") {
+        verifier.entry(&entry).expect("an unbroken chain");
+    }
+    let head = engine.audit_head().await.expect("read");
+    assert_eq!(verifier.finish(head.as_ref()), Ok(3));
+}
+
+pub(super) async fn audit_entries_come_in_order_and_in_pages<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let event = |n: u64| audit_event(&bench.tenant, &format!("event.{n}"), bench.now());
+    bench.engine().append_audit((1..=5).map(event).collect()).await.expect("append");
+    for (after, expected) in [(0, vec![1, 2]), (2, vec![3, 4]), (4, vec![5]), (5, vec![])] {
+        let page = bench.engine().audit_entries(after, 2).await.expect("read");
+        assert_eq!(page.iter().map(|entry| entry.seq).collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,100 @@
+//! What a restart keeps: everything.
+
+use crate::engine::{CheckCommand, Idempotent, Refusal, Rejection, StartCommand, UserIndex};
+use crate::outbox::MessageState;
+use crate::testkit::bench::*;
+use crate::testkit::commands::claim;
+use crate::testkit::conformance::directory::user;
+use crate::verification::Status;
+
+pub(super) async fn a_restart_keeps_what_is_pending_and_its_checks<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    for _ in 0..4 {
+        bench.check(verification.id, &wrong(&code)).await;
+    }
+    let before = bench.record(verification.id).await;
+    bench.fixture.reopen().await;
+    assert_eq!(bench.record(verification.id).await, before);
+    assert_eq!(rejection(&bench.check(verification.id, &wrong(&code)).await), Rejection::WrongCode);
+    assert_eq!(rejection(&bench.check(verification.id, &code).await), Rejection::Exhausted);
+}
+
+pub(super) async fn a_restart_revives_no_used_code<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    assert!(is_right(&bench.check(verification.id, &code).await));
+    bench.fixture.reopen().await;
+    assert_eq!(bench.status(verification.id).await, Status::Approved);
+    assert_eq!(rejection(&bench.check(verification.id, &code).await), Rejection::AlreadyUsed);
+}
+
+pub(super) async fn a_restart_keeps_counters_and_holds<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.caps.recipient.hold_after = 5;
+    bench.caps.client_starts_per_hour = Some(1);
+    bench.caps.tenant_failed_checks_per_day = 6;
+    let from_client = |bench: &Bench<F>, to| StartCommand { client: Some([1; 16]), ..bench.start_of(to) };
+    opened(bench.start(from_client(&bench, MAIL)).await);
+    bench.open_and_exhaust(ALICE).await;
+    let ledger = bench.ledger(ALICE).await;
+    bench.fixture.reopen().await;
+    assert_eq!(bench.ledger(ALICE).await, ledger);
+    assert!(matches!(refusal(&bench.start(bench.start_of(ALICE)).await), Refusal::RecipientHeld { .. }));
+    assert!(matches!(refusal(&bench.start(from_client(&bench, BOB)).await), Refusal::ClientLimit { .. }));
+    let bobs = bench.open(BOB).await;
+    bench.check(bobs.id, &wrong(&bench.code(bobs.id).await)).await;
+    assert!(matches!(refusal(&bench.start(bench.start_of(BOB)).await), Refusal::TenantBudget { .. }));
+}
+
+pub(super) async fn a_restart_keeps_answers<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    let check = CheckCommand { idempotency: Some(claim(1, 1)), ..bench.check_of(verification.id, &code) };
+    let Idempotent::Fresh { outcome, at } = bench.engine().check(check.clone()).await.expect("check") else {
+        panic!("not fresh")
+    };
+    bench.wait(HOUR);
+    bench.fixture.reopen().await;
+    let again = bench.engine().check(check).await.expect("check");
+    assert_eq!(again, Idempotent::Replayed { outcome, at });
+}
+
+pub(super) async fn a_restart_keeps_messages_and_leases<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.open(ALICE).await;
+    let leased = bench.claim().await.remove(0);
+    let queued = bench.open(BOB).await;
+    bench.fixture.reopen().await;
+    let claimed = bench.claim().await;
+    assert_eq!(claimed.iter().map(|m| m.verification).collect::<Vec<_>>(), [queued.id]);
+    bench.report(&leased, taken()).await;
+    let stored = &bench.record(leased.verification).await.messages[0];
+    assert!(matches!(stored.state, MessageState::Sent { .. }));
+}
+
+pub(super) async fn a_restart_turns_no_clock_back<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    bench.at_second(600);
+    bench.engine().probe(bench.now()).await.expect("probe");
+    bench.fixture.reopen().await;
+    bench.clock = crate::testkit::ManualClock::default();
+    assert!(!is_right(&bench.check(verification.id, &code).await));
+}
+
+pub(super) async fn a_restart_keeps_users_and_the_audit_log<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let stored = user(&bench, 1, ALICE);
+    assert!(bench.engine().put_user(&bench.tenant, stored.clone(), None).await.expect("put"));
+    bench.engine().erase(bench.administer(BOB, "recipient.erased")).await.expect("erase");
+    let (head, log) = (bench.engine().audit_head().await.expect("read"), bench.audit().await);
+    bench.fixture.reopen().await;
+    let found = bench.engine().find_user(&bench.tenant, UserIndex::Id([1; 16])).await.expect("find");
+    assert_eq!(found, Some(stored));
+    assert_eq!((bench.engine().audit_head().await.expect("read"), bench.audit().await), (head, log));
+}
