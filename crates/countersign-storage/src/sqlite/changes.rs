@@ -1,0 +1,145 @@
+//! Writing what a rule decided: all of it in the command's transaction.
+
+use countersign_core::codec::to_row;
+use countersign_core::ids::VerificationId;
+use countersign_core::keys::RecipientKey;
+use countersign_core::time::Timestamp;
+use countersign_core::verification::{
+    Changes, ClientKey, ClientLedger, RecipientLedger, Status, Verification,
+};
+
+use super::failure::Failure;
+use super::unit::{Known, Unit};
+use super::{directory, outbox};
+
+impl Unit<'_> {
+    /// Writes all changes of a decision.
+    pub(super) fn write(&mut self, changes: Changes) -> Result<(), Failure> {
+        self.session.advance_to(self.now);
+        let number = self.session.tenant_number(self.tenant)?;
+        self.number = Some(number);
+        for verification in &changes.verifications {
+            self.put_verification(number, verification)?;
+        }
+        // What was queued before goes first, so that it cannot take new messages along.
+        for drop in &changes.drop_messages {
+            let seq = self.seq(drop.verification)?;
+            outbox::abandon_open(self.session, seq, drop.destination, drop.reason, self.now)?;
+        }
+        for message in &changes.messages {
+            let seq = self.seq(message.verification)?;
+            outbox::queue(self.session, seq, message)?;
+        }
+        for (budget, ledger) in &changes.ledgers {
+            self.put_ledger(number, budget, ledger)?;
+        }
+        if let Some((client, ledger)) = &changes.client {
+            self.put_client(number, client, ledger)?;
+        }
+        if let Some(ledger) = changes.tenant {
+            self.session.set_tenant_ledger(self.tenant, ledger)?;
+        }
+        for address in &changes.proven {
+            directory::prove(self.session, number, address, self.now)?;
+        }
+        self.session.append_audit(&changes.audit)
+    }
+
+    fn known(&self, id: VerificationId) -> Option<Known> {
+        self.verifications.iter().find(|known| known.id == id).copied()
+    }
+
+    /// The number of a verification that this command read or wrote.
+    pub(super) fn seq(&self, id: VerificationId) -> Result<i64, Failure> {
+        match self.known(id) {
+            Some(known) => Ok(known.seq),
+            // No rule speaks of a verification that it was not given.
+            None => Err(Failure::Corrupt("verifications")),
+        }
+    }
+
+    /// Inserts or replaces a verification.
+    pub(super) fn put_verification(&mut self, number: i64, v: &Verification) -> Result<(), Failure> {
+        let (status, sweep_at, row) = (status_number(v.status), v.sweep_at(), to_row(v));
+        let known = self.known(v.id);
+        let seq = match known {
+            None => {
+                self.session.execute(
+                    "INSERT INTO verifications (id, tenant, status, expires_at, sweep_at, row)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    (v.id.as_bytes(), number, status, v.expires_at.as_millis(), sweep_at.as_millis(), row),
+                )?;
+                self.session.conn.last_insert_rowid()
+            }
+            // Most commands leave the end alone, and with it two index entries.
+            Some(known) if known.sweep_at == sweep_at => {
+                let sql = "UPDATE verifications SET status = ?2, row = ?3 WHERE seq = ?1";
+                self.session.execute(sql, (known.seq, status, row))?;
+                known.seq
+            }
+            Some(known) => {
+                let sql = "UPDATE verifications SET status = ?2, sweep_at = ?3, row = ?4 WHERE seq = ?1";
+                self.session.execute(sql, (known.seq, status, sweep_at.as_millis(), row))?;
+                known.seq
+            }
+        };
+        let joined_before = known.map_or(0, |known| known.destinations);
+        for (index, destination) in v.destinations.iter().enumerate().skip(joined_before) {
+            if v.destinations[..index].iter().any(|other| other.identity == destination.identity) {
+                continue;
+            }
+            self.session.execute(
+                "INSERT INTO recipient_verifications (tenant, identity, purpose, joined, verification)
+                 SELECT ?1, ?2, ?3, coalesce(max(joined), 0) + 1, ?4 FROM recipient_verifications
+                 WHERE tenant = ?1 AND identity = ?2 AND purpose = ?3",
+                (number, destination.identity.as_bytes(), v.purpose.as_str(), seq),
+            )?;
+        }
+        self.verifications.retain(|known| known.id != v.id);
+        let destinations = v.destinations.len();
+        self.verifications.push(Known { id: v.id, seq, sweep_at, destinations });
+        Ok(())
+    }
+
+    /// Inserts or replaces a recipient's ledger.
+    pub(super) fn put_ledger(
+        &mut self,
+        number: i64,
+        budget: &RecipientKey,
+        ledger: &RecipientLedger,
+    ) -> Result<(), Failure> {
+        let before = self.ledgers.iter().find(|(key, _)| key == budget).map(|(_, forget_at)| *forget_at);
+        let (forget_at, row) = (ledger.forget_at(), to_row(ledger));
+        if before == Some(forget_at) {
+            let sql = "UPDATE recipient_ledgers SET row = ?3 WHERE tenant = ?1 AND budget = ?2";
+            self.session.execute(sql, (number, budget.as_bytes(), row))?;
+            return Ok(());
+        }
+        self.session.execute(
+            "INSERT INTO recipient_ledgers (tenant, budget, forget_at, row) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (tenant, budget) DO UPDATE SET forget_at = ?3, row = ?4",
+            (number, budget.as_bytes(), forget_at.map(Timestamp::as_millis), row),
+        )?;
+        Ok(())
+    }
+
+    fn put_client(&self, number: i64, client: &ClientKey, ledger: &ClientLedger) -> Result<(), Failure> {
+        self.session.execute(
+            "INSERT INTO client_ledgers (tenant, client, forget_at, row) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (tenant, client) DO UPDATE SET forget_at = ?3, row = ?4",
+            (number, client, ledger.forget_at().map(Timestamp::as_millis), to_row(ledger)),
+        )?;
+        Ok(())
+    }
+}
+
+/// A status as its column says it: the number of its stored form.
+pub(super) fn status_number(status: Status) -> i64 {
+    match status {
+        Status::Pending => 0,
+        Status::Approved => 1,
+        Status::Canceled => 2,
+        Status::Expired => 3,
+        Status::Exhausted => 4,
+    }
+}

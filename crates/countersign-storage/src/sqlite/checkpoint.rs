@@ -1,0 +1,144 @@
+//! Moving the log into the database, away from the commit path.
+//!
+//! SQLite would do this inside the commit that happens to make the log too long. Here a thread of its
+//! own does it, while the writer goes on. A passive checkpoint disturbs nobody; emptying the log
+//! (`TRUNCATE`) keeps the writer out for a moment, and so comes right after a passive one, when little
+//! is left to move. It has to come: what was wiped from a row still stands in the log's older pages.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::failure::Failure;
+use super::shared::Shared;
+
+/// When checkpoints happen.
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    /// How often to look.
+    pub(super) tick: Duration,
+    /// A log longer than this many pages is moved.
+    pub(super) pages: u32,
+    /// A log file larger than this many bytes is emptied.
+    pub(super) bytes: u64,
+    /// And at the latest after this long, if anything was written.
+    pub(super) empty_every: Duration,
+}
+
+/// Tells the thread to end.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    pub(super) fn stop(&self) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits; `true` once stopped.
+    fn wait(&self, time: Duration) -> bool {
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(stopped, time, |stopped| !*stopped);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// The checkpointing thread.
+pub(super) struct Checkpointer {
+    conn: Connection,
+    log: PathBuf,
+    schedule: Schedule,
+    shared: Arc<Shared>,
+    stop: Arc<Stop>,
+}
+
+/// The log's pages, and how many of them are in the database already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Progress {
+    /// Whether somebody was in the way.
+    busy: bool,
+    pages: i64,
+    moved: i64,
+}
+
+impl Checkpointer {
+    pub(super) fn new(
+        conn: Connection,
+        log: PathBuf,
+        schedule: Schedule,
+        shared: Arc<Shared>,
+        stop: Arc<Stop>,
+    ) -> Self {
+        Self { conn, log, schedule, shared, stop }
+    }
+
+    /// Looks after the log until told to end; then empties it, so that the database file is whole.
+    pub(super) fn serve(self) {
+        let (mut seen, mut emptied_at) = (self.shared.commits(), Instant::now());
+        // What an earlier process left in the log is emptied with the first round.
+        let mut dirty = true;
+        loop {
+            let stopped = self.stop.wait(self.schedule.tick);
+            if self.shared.fatal_reason().is_some() {
+                return; // the log may not be what it seems; the next start reads it from the disk
+            }
+            let commits = self.shared.commits();
+            let moved_on = commits != std::mem::replace(&mut seen, commits);
+            dirty |= moved_on;
+            let due = dirty && (stopped || emptied_at.elapsed() >= self.schedule.empty_every);
+            let emptied = match self.look(moved_on, due) {
+                Ok(emptied) => emptied,
+                Err(failure) if failure.lost_sync() => {
+                    return self.shared.give_up(&format!("a checkpoint may be lost: {failure}"));
+                }
+                Err(failure) => {
+                    // Nothing is lost: the log still has it all, and the next round tries again.
+                    tracing::warn!(error = %failure, "a checkpoint failed");
+                    false
+                }
+            };
+            if emptied {
+                (dirty, emptied_at) = (self.shared.commits() != seen, Instant::now());
+            }
+            if stopped {
+                return;
+            }
+        }
+    }
+
+    /// One round; answers whether the log is empty now.
+    fn look(&self, moved_on: bool, due: bool) -> Result<bool, Failure> {
+        if moved_on || due {
+            let log = self.checkpoint("NOOP")?;
+            metrics::gauge!("countersign_store_log_pages")
+                .set(f64::from(u32::try_from(log.pages).unwrap_or(0)));
+            if due || log.pages - log.moved > i64::from(self.schedule.pages) {
+                self.timed("PASSIVE")?;
+            }
+        }
+        let too_large = || std::fs::metadata(&self.log).is_ok_and(|log| log.len() > self.schedule.bytes);
+        if due || (moved_on && too_large()) {
+            return Ok(!self.timed("TRUNCATE")?.busy);
+        }
+        Ok(false)
+    }
+
+    fn timed(&self, mode: &'static str) -> Result<Progress, Failure> {
+        let begun = Instant::now();
+        let progress = self.checkpoint(mode)?;
+        metrics::histogram!("countersign_store_checkpoint_seconds", "mode" => mode).record(begun.elapsed());
+        Ok(progress)
+    }
+
+    fn checkpoint(&self, mode: &str) -> Result<Progress, Failure> {
+        let mut statement = self.conn.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
+        Ok(statement.query_row((), |row| {
+            Ok(Progress { busy: row.get(0)?, pages: row.get(1)?, moved: row.get(2)? })
+        })?)
+    }
+}

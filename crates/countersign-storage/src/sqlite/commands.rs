@@ -1,0 +1,145 @@
+//! The verbs: load the state, call core's rule, write what it decided.
+
+use countersign_core::engine::{
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, IdempotencyClaim, Idempotent,
+    RecipientCommand, ResendCommand, SendOutcome, StartCommand, resolve,
+};
+use countersign_core::names::TenantId;
+use countersign_core::outbox::Abandoned;
+use countersign_core::time::Timestamp;
+use countersign_core::verification::cancel::cancel as cancel_rule;
+use countersign_core::verification::check::check as check_rule;
+use countersign_core::verification::resend::resend as resend_rule;
+use countersign_core::verification::start::{StartState, start as start_rule};
+use countersign_core::verification::{Decision, erase as erase_rule};
+
+use super::answers::{self, Answer};
+use super::failure::{Failure, InTable};
+use super::session::Session;
+use super::unit::Unit;
+use super::{directory, outbox};
+
+/// Decides and writes, once per claim.
+fn decide<O: Answer>(
+    session: &mut Session,
+    tenant: &TenantId,
+    claim: Option<IdempotencyClaim>,
+    now: Timestamp,
+    rule: impl FnOnce(&mut Unit<'_>) -> Result<Decision<O>, Failure>,
+) -> Result<Idempotent<O>, Failure> {
+    let mut unit = Unit::new(session, tenant, now)?;
+    if let Some(claim) = &claim {
+        let stored = answers::find(&unit, claim)?;
+        if let Some(earlier) = resolve(claim, stored.as_ref(), unit.now).in_table("answers")? {
+            return Ok(earlier);
+        }
+    }
+    let Decision { mut outcome, changes } = rule(&mut unit)?;
+    if !changes.is_empty() {
+        unit.write(changes)?;
+        if let Some(claim) = &claim {
+            answers::put(&unit, claim, &mut outcome)?;
+        }
+    }
+    Ok(Idempotent::Fresh { outcome, at: unit.now })
+}
+
+/// Opens a verification or sends again.
+pub(super) fn start(
+    session: &mut Session,
+    command: &mut StartCommand,
+) -> Result<Idempotent<SendOutcome>, Failure> {
+    let keys = session.keys.clone();
+    let tenant = command.tenant.clone();
+    decide(session, &tenant, command.idempotency, command.now, |unit| {
+        command.now = unit.now;
+        let mut state = StartState::default();
+        for destination in &command.destinations {
+            state.latest.push(unit.latest(&destination.keys.identity, &command.purpose)?);
+            state.ledgers.recipients.push(unit.ledger(&destination.keys.budget)?);
+        }
+        if let Some(client) = &command.client {
+            state.ledgers.client = unit.client(client)?;
+        }
+        state.ledgers.tenant = unit.session.tenant_ledger(unit.tenant)?;
+        Ok(start_rule(state, command, &keys)?)
+    })
+}
+
+/// Sends again, addressed by id.
+pub(super) fn resend(
+    session: &mut Session,
+    command: &mut ResendCommand,
+) -> Result<Idempotent<SendOutcome>, Failure> {
+    let keys = session.keys.clone();
+    let tenant = command.tenant.clone();
+    decide(session, &tenant, command.idempotency, command.now, |unit| {
+        command.now = unit.now;
+        let verification = unit.verification(command.id)?;
+        Ok(resend_rule(unit.running(verification)?, command, &keys)?)
+    })
+}
+
+/// Takes a guess.
+pub(super) fn check(
+    session: &mut Session,
+    command: &mut CheckCommand,
+) -> Result<Idempotent<CheckOutcome>, Failure> {
+    let keys = session.keys.clone();
+    let tenant = command.tenant.clone();
+    decide(session, &tenant, command.idempotency, command.now, |unit| {
+        command.now = unit.now;
+        let verification = match &command.target {
+            CheckTarget::Id(id) => unit.verification(*id)?,
+            CheckTarget::Recipient { identity, purpose } => unit.latest(identity, purpose)?,
+        };
+        Ok(check_rule(unit.running(verification)?, command, &keys))
+    })
+}
+
+/// Gives up.
+pub(super) fn cancel(session: &mut Session, command: &mut CancelCommand) -> Result<CancelOutcome, Failure> {
+    let tenant = command.tenant.clone();
+    let mut unit = Unit::new(session, &tenant, command.now)?;
+    command.now = unit.now;
+    let verification = unit.verification(command.id)?;
+    let Decision { outcome, changes } = cancel_rule(verification, command);
+    if !changes.is_empty() {
+        unit.write(changes)?;
+    }
+    Ok(outcome)
+}
+
+/// Lifts a recipient's holds.
+pub(super) fn release(session: &mut Session, command: &RecipientCommand) -> Result<bool, Failure> {
+    let mut unit = Unit::new(session, &command.tenant, command.now)?;
+    let mut ledger = unit.ledger(&command.keys.budget)?;
+    let (Some(number), Some(_)) = (unit.number, ledger.hold(&command.caps, unit.now)) else {
+        return Ok(false);
+    };
+    ledger.release();
+    unit.session.advance_to(unit.now);
+    unit.put_ledger(number, &command.keys.budget, &ledger)?;
+    unit.session.append_audit(std::slice::from_ref(&command.audit))?;
+    Ok(true)
+}
+
+/// Erases what identifies a recipient; counters stay.
+pub(super) fn erase(session: &mut Session, command: &RecipientCommand) -> Result<u32, Failure> {
+    let mut unit = Unit::new(session, &command.tenant, command.now)?;
+    let mut wiped = 0;
+    if let Some(number) = unit.number {
+        for verification in unit.all_of(&command.keys.identity)? {
+            let erased = erase_rule(verification.clone(), unit.now);
+            unit.put_verification(number, &erased)?;
+            let seq = unit.seq(erased.id)?;
+            outbox::abandon_open(unit.session, seq, None, Abandoned::Superseded, unit.now)?;
+            answers::wipe(unit.session, &erased)?;
+            wiped += u32::from(erased != verification);
+        }
+        directory::remove(unit.session, number, &command.keys.identity)?;
+    }
+    unit.session.advance_to(unit.now);
+    unit.session.append_audit(std::slice::from_ref(&command.audit))?;
+    Ok(wiped)
+}

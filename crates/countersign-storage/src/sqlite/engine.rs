@@ -1,0 +1,188 @@
+//! The port, method by method: on which thread, how urgent, how long to wait.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
+use countersign_core::directory::StoredUser;
+use countersign_core::engine::{
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery,
+    RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, UserIndex,
+    VerificationRecord,
+};
+use countersign_core::ids::VerificationId;
+use countersign_core::keys::RecipientKey;
+use countersign_core::names::TenantId;
+use countersign_core::outbox::{DeliveryReport, Message};
+use countersign_core::time::Timestamp;
+use countersign_core::verification::{RecipientLedger, Verification};
+
+use super::failure::Failure;
+use super::queue::Lane;
+use super::reader::Reader;
+use super::session::Session;
+use super::sweep::Room;
+use super::{SqliteEngine, commands, directory, outbox, reads, sweep};
+
+impl SqliteEngine {
+    /// A request that may write.
+    async fn write<A: Send + 'static>(
+        &self,
+        lane: Lane,
+        act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
+    ) -> Result<A, StorageError> {
+        self.writer.call(lane, self.options.request_patience, act).await
+    }
+
+    /// Writing that no request waits for.
+    async fn write_in_background<A: Send + 'static>(
+        &self,
+        lane: Lane,
+        act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
+    ) -> Result<A, StorageError> {
+        self.writer.call(lane, self.options.background_patience, act).await
+    }
+
+    async fn read<A: Send + 'static>(
+        &self,
+        act: impl FnMut(&mut Reader) -> Result<A, Failure> + Send + 'static,
+    ) -> Result<A, StorageError> {
+        if let Some(reason) = self.shared.fatal_reason() {
+            return Err(StorageError::Unavailable(reason));
+        }
+        self.reader.call(Lane::Normal, self.options.request_patience, act).await
+    }
+}
+
+#[async_trait]
+impl Engine for SqliteEngine {
+    async fn start(&self, mut command: StartCommand) -> Result<Idempotent<SendOutcome>, StorageError> {
+        self.write(Lane::Normal, move |session| commands::start(session, &mut command)).await
+    }
+
+    async fn resend(&self, mut command: ResendCommand) -> Result<Idempotent<SendOutcome>, StorageError> {
+        self.write(Lane::Normal, move |session| commands::resend(session, &mut command)).await
+    }
+
+    async fn check(&self, mut command: CheckCommand) -> Result<Idempotent<CheckOutcome>, StorageError> {
+        self.write(Lane::Urgent, move |session| commands::check(session, &mut command)).await
+    }
+
+    async fn cancel(&self, mut command: CancelCommand) -> Result<CancelOutcome, StorageError> {
+        self.write(Lane::Urgent, move |session| commands::cancel(session, &mut command)).await
+    }
+
+    async fn verification(
+        &self,
+        tenant: &TenantId,
+        id: VerificationId,
+    ) -> Result<Option<VerificationRecord>, StorageError> {
+        let tenant = tenant.clone();
+        self.read(move |reader| reads::verification(reader.conn(), &tenant, id)).await
+    }
+
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Vec<Verification>, StorageError> {
+        let tenant = tenant.clone();
+        self.read(move |reader| reads::list(reader.conn(), &tenant, &query)).await
+    }
+
+    async fn recipient(
+        &self,
+        tenant: &TenantId,
+        budget: &RecipientKey,
+    ) -> Result<RecipientLedger, StorageError> {
+        let (tenant, budget) = (tenant.clone(), *budget);
+        self.read(move |reader| reads::recipient(reader.conn(), &tenant, &budget)).await
+    }
+
+    async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
+        self.write(Lane::Normal, move |session| commands::release(session, &command)).await
+    }
+
+    async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError> {
+        self.write(Lane::Normal, move |session| commands::erase(session, &command)).await
+    }
+
+    async fn claim_messages(
+        &self,
+        limit: u32,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Message>, StorageError> {
+        let claim = move |session: &mut Session| outbox::claim(session, limit, lease, now);
+        self.write_in_background(Lane::Normal, claim).await
+    }
+
+    async fn record_deliveries(
+        &self,
+        reports: Vec<DeliveryReport>,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        // A report that is lost is a message that is sent twice.
+        let record = move |session: &mut Session| outbox::record(session, &reports, now);
+        self.write_in_background(Lane::Urgent, record).await
+    }
+
+    async fn messages_queued(&self, timeout: Duration) {
+        // Late or not, the caller looks for messages next.
+        let _ = tokio::time::timeout(timeout, self.shared.messages.notified()).await;
+    }
+
+    async fn sweep(&self, limit: u32, now: Timestamp) -> Result<SweepReport, StorageError> {
+        let (mut room, mut sum) = (Room::new(limit), SweepReport::default());
+        while !room.is_none() {
+            let chunk = room.chunk();
+            let clear = move |session: &mut Session| sweep::sweep(session, chunk, now);
+            let (report, used) = self.write_in_background(Lane::Normal, clear).await?;
+            sum.expired += report.expired;
+            sum.masked += report.masked;
+            sum.deleted += report.deleted;
+            sum.forgotten += report.forgotten;
+            room = room.after(chunk, used);
+        }
+        Ok(sum)
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<(), StorageError> {
+        let probe = move |session: &mut Session| {
+            session.advance_to(now);
+            Ok(())
+        };
+        self.write(Lane::Urgent, probe).await
+    }
+
+    async fn high_water(&self) -> Result<Option<Timestamp>, StorageError> {
+        Ok(self.shared.high_water())
+    }
+
+    async fn find_user(
+        &self,
+        tenant: &TenantId,
+        index: UserIndex,
+    ) -> Result<Option<StoredUser>, StorageError> {
+        let tenant = tenant.clone();
+        self.read(move |reader| reads::find_user(reader.conn(), &tenant, &index)).await
+    }
+
+    async fn put_user(
+        &self,
+        tenant: &TenantId,
+        user: StoredUser,
+        expected: Option<u64>,
+    ) -> Result<bool, StorageError> {
+        let tenant = tenant.clone();
+        self.write(Lane::Normal, move |session| directory::put(session, &tenant, &user, expected)).await
+    }
+
+    async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError> {
+        self.write(Lane::Normal, move |session| session.append_audit(&events)).await
+    }
+
+    async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
+        self.read(move |reader| reads::audit_entries(reader.conn(), after, limit)).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>, StorageError> {
+        self.read(move |reader| reads::audit_head(reader.conn())).await
+    }
+}

@@ -1,0 +1,94 @@
+//! Which keys a store was written under.
+//!
+//! Under other keys nothing would open and nobody would be found, and what is written then would be
+//! lost to the right keys: so a store refuses to open.
+
+use countersign_core::keys::KeyRing;
+use rusqlite::Connection;
+
+use super::open::OpenError;
+
+/// Compares the keys with those that the store knows, and takes note of new versions.
+pub(super) fn agree(conn: &Connection, keys: &KeyRing) -> Result<(), OpenError> {
+    let ring = keys.fingerprints();
+    let stored: Vec<(String, [u8; 16])> = conn
+        .prepare("SELECT name, print FROM key_fingerprints ORDER BY name")?
+        .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (name, print) in &stored {
+        match ring.iter().find(|(own, _)| own == name) {
+            Some((_, own)) if own != print => return Err(OpenError::WrongKey { name: name.clone() }),
+            None if name == "index" || name == "audit" => {
+                return Err(OpenError::MissingKey { kind: name.clone() });
+            }
+            _ => {}
+        }
+    }
+    // Old versions may be dropped once nothing is left that needs them. Dropping all of them at once
+    // is a mistake: live codes and sealed addresses would be lost.
+    for kind in ["pepper.", "seal."] {
+        let known = || stored.iter().filter(|(name, _)| name.starts_with(kind));
+        let kept = |(name, _): &(String, [u8; 16])| ring.iter().any(|(own, _)| own == name);
+        if known().next().is_some() && !known().any(kept) {
+            return Err(OpenError::MissingKey { kind: kind.trim_end_matches('.').to_owned() });
+        }
+    }
+    for (name, print) in &ring {
+        conn.execute("INSERT OR IGNORE INTO key_fingerprints (name, print) VALUES (?1, ?2)", (name, print))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migrations::{MIGRATIONS, migrate};
+    use countersign_core::keys::{KeyMaterial, SecretKey};
+
+    fn ring(peppers: &[(u8, u8)], seals: &[(u8, u8)], index: u8, audit: u8) -> KeyRing {
+        let key = |n: u8| SecretKey::new([n; 32]);
+        let versions = |keys: &[(u8, u8)]| keys.iter().map(|&(version, n)| (version, key(n))).collect();
+        let (pepper, seal) = (versions(peppers), versions(seals));
+        KeyRing::new(KeyMaterial { pepper, seal, index: key(index), audit: key(audit) }).unwrap()
+    }
+
+    fn store() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, MIGRATIONS).unwrap();
+        agree(&conn, &ring(&[(1, 1)], &[(1, 2)], 3, 4)).unwrap();
+        conn
+    }
+
+    #[track_caller]
+    fn refused(conn: &Connection, keys: &KeyRing) -> String {
+        agree(conn, keys).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_wrong_key_is_named() {
+        let conn = store();
+        for (keys, name) in [
+            (ring(&[(1, 9)], &[(1, 2)], 3, 4), "pepper.1"),
+            (ring(&[(1, 1)], &[(1, 9)], 3, 4), "seal.1"),
+            (ring(&[(1, 1)], &[(1, 2)], 9, 4), "index"),
+            (ring(&[(1, 1)], &[(1, 2)], 3, 9), "audit"),
+        ] {
+            assert!(refused(&conn, &keys).contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_new_version_joins_and_an_old_one_may_leave_after_it() {
+        let conn = store();
+        agree(&conn, &ring(&[(1, 1), (2, 11)], &[(1, 2), (2, 12)], 3, 4)).unwrap();
+        agree(&conn, &ring(&[(2, 11)], &[(2, 12)], 3, 4)).unwrap();
+        assert!(refused(&conn, &ring(&[(2, 13)], &[(2, 12)], 3, 4)).contains("pepper.2"));
+    }
+
+    #[test]
+    fn all_known_versions_cannot_leave_at_once() {
+        let conn = store();
+        assert!(refused(&conn, &ring(&[(2, 11)], &[(1, 2)], 3, 4)).contains("pepper"));
+        assert!(refused(&conn, &ring(&[(1, 1)], &[(2, 12)], 3, 4)).contains("seal"));
+    }
+}

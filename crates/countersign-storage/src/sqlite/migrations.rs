@@ -1,0 +1,69 @@
+//! Numbered schema changes. A store's `user_version` says how many it has seen.
+
+use rusqlite::Connection;
+
+use super::open::OpenError;
+
+/// All schema changes, oldest first. Never edit one that was released; add the next.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// Brings a store up to date. Each change and its number are one transaction, so that a process
+/// killed in between leaves the store before or after it, never within.
+pub(super) fn migrate(conn: &Connection, migrations: &[&str]) -> Result<(), OpenError> {
+    let found: u32 = conn.query_row("PRAGMA user_version", (), |row| row.get(0))?;
+    let found = found as usize;
+    if found > migrations.len() {
+        return Err(OpenError::NewerSchema { found, known: migrations.len() });
+    }
+    for (index, migration) in migrations.iter().enumerate().skip(found) {
+        let number = index + 1;
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        let changed = conn
+            .execute_batch(migration)
+            .and_then(|()| conn.execute_batch(&format!("PRAGMA user_version = {number}; COMMIT")));
+        if let Err(error) = changed {
+            if !conn.is_autocommit() {
+                conn.execute_batch("ROLLBACK")?;
+            }
+            return Err(error.into());
+        }
+        tracing::info!(number, "the store's schema is up to date with change");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(conn: &Connection) -> i64 {
+        conn.query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_change_happens_once_and_in_order() {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, &["CREATE TABLE a (x)"]).unwrap();
+        migrate(&conn, &["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"]).unwrap();
+        assert_eq!(version(&conn), 2);
+        conn.execute("INSERT INTO a (x, y) VALUES (1, 2)", ()).unwrap();
+    }
+
+    #[test]
+    fn a_change_that_fails_half_way_leaves_nothing_behind() {
+        let conn = Connection::open_in_memory().unwrap();
+        let broken = "CREATE TABLE b (x); INSERT INTO nowhere VALUES (1)";
+        assert!(migrate(&conn, &["CREATE TABLE a (x)", broken]).is_err());
+        assert_eq!(version(&conn), 1);
+        assert!(conn.prepare("SELECT x FROM b").is_err());
+        assert!(conn.is_autocommit());
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.pragma_update(None, "user_version", 3).unwrap();
+        let refused = migrate(&conn, &["CREATE TABLE a (x)"]);
+        assert!(matches!(refused, Err(OpenError::NewerSchema { found: 3, known: 1 })));
+    }
+}

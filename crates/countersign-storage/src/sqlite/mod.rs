@@ -1,0 +1,218 @@
+//! The embedded engine: one SQLite file, nothing to install.
+//!
+//! ```text
+//! callers ──► queue ──► writer ──────► database-wal ──► database
+//!        │              one thread,         ▲  checkpointer, a thread of its own
+//!        │              one fsync per batch │
+//!        └──► queue ──► readers ────────────┘
+//! ```
+//!
+//! Invariants:
+//! - A command is answered after the commit that holds all it changed is on the disk.
+//! - One process per file; one thread writes; connections never leave their threads.
+//! - A failed fsync is never retried: nothing is acknowledged after it, and [`SqliteEngine::fatal`]
+//!   tells the program to end.
+//!
+//! Where to find what: [`open`] checks the file, the library and the keys; [`writer`] commits;
+//! [`unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`],
+//! [`directory`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision.
+
+mod answers;
+mod backup;
+mod calls;
+mod changes;
+mod checkpoint;
+mod commands;
+mod directory;
+mod engine;
+mod failure;
+mod fingerprints;
+mod migrations;
+mod open;
+mod outbox;
+mod queue;
+mod reader;
+mod reads;
+mod restore;
+mod session;
+mod shared;
+mod sweep;
+mod threads;
+mod unit;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::keys::KeyRing;
+use countersign_core::time::Timestamp;
+
+pub use backup::{BackupError, backup};
+pub use open::OpenError;
+
+use calls::{Calls, Port};
+use checkpoint::{Checkpointer, Schedule, Stop};
+use reader::Reader;
+use session::Session;
+use shared::Shared;
+use threads::Threads;
+use writer::Writer;
+
+/// How an engine behaves. The defaults suit a server; [`SqliteOptions::default`].
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// How long a request waits for its answer. Then it is told that the store is unavailable, and if
+    /// it was not begun it never will be.
+    pub request_patience: Duration,
+    /// The same for work that nobody waits for in front of a screen: the outbox and clearing up.
+    pub background_patience: Duration,
+    /// How many commands of each urgency may wait. One more is told that the store is overloaded.
+    pub queue_bound: usize,
+    /// How many commands one commit may hold.
+    pub batch_bound: usize,
+    /// How many threads read.
+    pub readers: usize,
+    /// The writer's page cache, in KiB.
+    pub cache_kib: u32,
+    /// A log longer than this many pages (of 4 KiB) is moved into the database.
+    pub checkpoint_pages: u32,
+    /// A log file larger than this many bytes is emptied.
+    pub log_bytes: u64,
+    /// The log is emptied at least this often: what was wiped from a row still stands in the log's
+    /// older pages. Must leave room for another try within 60 s.
+    pub empty_log_every: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            request_patience: Duration::from_millis(1_500),
+            background_patience: Duration::from_secs(30),
+            queue_bound: 2_048,
+            batch_bound: 256,
+            readers: 3,
+            cache_kib: 64 * 1024,
+            checkpoint_pages: 1_000,
+            log_bytes: 256 * 1024 * 1024,
+            empty_log_every: Duration::from_secs(20),
+        }
+    }
+}
+
+/// The embedded engine.
+pub struct SqliteEngine {
+    path: PathBuf,
+    options: SqliteOptions,
+    writer: Port<Session>,
+    reader: Port<Reader>,
+    shared: Arc<Shared>,
+    checkpoints: Arc<Stop>,
+    threads: Threads,
+}
+
+impl std::fmt::Debug for SqliteEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteEngine").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl SqliteEngine {
+    /// Opens the store in `path`, or creates it there; the folder must exist. It blocks.
+    ///
+    /// `now` is the present instant: a restored backup is cleared as of then.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        path: &Path,
+        keys: Arc<KeyRing>,
+        options: SqliteOptions,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        open::check_library()?;
+        let threads = Threads::new(open::lock(path)?);
+        open::create(path)?;
+        let conn = open::open_for_writing(path, &keys, options.cache_kib)?;
+        let mut session = Session::new(conn, keys);
+        let high_water = prepare(&mut session, now)?;
+        let shared = Arc::new(Shared::new(high_water));
+
+        let to_write: Arc<Calls<Session>> = Arc::new(Calls::new(options.queue_bound));
+        let to_read: Arc<Calls<Reader>> = Arc::new(Calls::new(options.queue_bound));
+        let checkpoints = Arc::new(Stop::default());
+        let mut readers = Vec::new();
+        for _ in 0..options.readers.max(1) {
+            readers.push(Reader::new(open::open_for_reading(path)?)?);
+        }
+        let checkpointer = Checkpointer::new(
+            open::open_for_checkpoints(path)?,
+            open::beside(path, "-wal"),
+            Schedule {
+                tick: Duration::from_millis(100).min(options.empty_log_every),
+                pages: options.checkpoint_pages,
+                bytes: options.log_bytes,
+                empty_every: options.empty_log_every,
+            },
+            shared.clone(),
+            checkpoints.clone(),
+        );
+        let writer = Writer::new(session, to_write.clone(), shared.clone(), options.batch_bound);
+        threads.spawn("store-writer", &shared, move || writer.serve());
+        threads.spawn("store-checkpoint", &shared, move || checkpointer.serve());
+        for reader in readers {
+            let calls = to_read.clone();
+            threads.spawn("store-reader", &shared, move || reader.serve(&calls));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            options,
+            writer: Port::new(to_write),
+            reader: Port::new(to_read),
+            shared,
+            checkpoints,
+            threads,
+        })
+    }
+
+    /// Waits until the store is lost, and answers why: a write that was reported as failed may or may
+    /// not be on the disk. Every command fails from then on, and the program has to end with an error;
+    /// the next start reads what is really there.
+    pub async fn fatal(&self) -> String {
+        self.shared.fatal().await
+    }
+
+    /// Copies the store to the new file `to`: see [`backup`]. It blocks.
+    ///
+    /// # Errors
+    /// See [`BackupError`].
+    pub fn backup(&self, to: &Path) -> Result<(), BackupError> {
+        backup(&self.path, to)
+    }
+}
+
+impl Drop for SqliteEngine {
+    /// Carries out what waits, empties the log and lets go of the file.
+    fn drop(&mut self) {
+        self.writer.close("the store is closing");
+        self.reader.close("the store is closing");
+        self.checkpoints.stop();
+        self.threads.join(Duration::from_secs(5));
+    }
+}
+
+/// What has to happen before the first command; answers the high-water mark.
+fn prepare(session: &mut Session, now: Timestamp) -> Result<Option<Timestamp>, OpenError> {
+    let prepared = session.begin().and_then(|()| {
+        if restore::is_pending(session)? {
+            let canceled = restore::cancel_live_codes(session, now)?;
+            tracing::warn!(canceled, "this store is a restored backup: its live codes are cancelled");
+        }
+        session.commit()
+    });
+    match prepared {
+        Ok(committed) => Ok(committed.high_water),
+        Err(failure::Failure::Sqlite(error)) => Err(error.into()),
+        Err(other) => Err(OpenError::Damaged(other.to_string())),
+    }
+}

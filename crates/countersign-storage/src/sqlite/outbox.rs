@@ -1,0 +1,174 @@
+//! The outbox's rows.
+
+use std::time::Duration;
+
+use countersign_core::codec::{from_row, to_row};
+use countersign_core::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
+use countersign_core::time::Timestamp;
+
+use super::failure::Failure;
+use super::session::Session;
+
+/// How many bits of a message's number are its own; the rest is its verification's.
+const OWN_BITS: u32 = 12;
+
+/// The numbers that the messages of a verification have.
+pub(super) fn numbers_of(verification: i64) -> (i64, i64) {
+    let first = verification << OWN_BITS;
+    (first, first | ((1 << OWN_BITS) - 1))
+}
+
+/// The verification that the message of this number belongs to.
+pub(super) const fn verification_of(message: i64) -> i64 {
+    message >> OWN_BITS
+}
+
+/// Queues a message behind the others of its verification.
+pub(super) fn queue(session: &mut Session, verification: i64, message: &Message) -> Result<(), Failure> {
+    let (first, last) = numbers_of(verification);
+    session.execute(
+        "INSERT INTO messages (seq, id, due_at, row)
+         SELECT coalesce(max(seq) + 1, ?1), ?3, ?4, ?5 FROM messages WHERE seq BETWEEN ?1 AND ?2",
+        (first, last, message.id.as_bytes(), due_at(message), to_row(message)),
+    )?;
+    session.messages_are_due();
+    Ok(())
+}
+
+/// Abandons a verification's open messages, leased ones included: all, or those to one destination.
+pub(super) fn abandon_open(
+    session: &Session,
+    verification: i64,
+    destination: Option<u8>,
+    reason: Abandoned,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let (first, last) = numbers_of(verification);
+    let mut open = Vec::new();
+    {
+        let mut statement = session
+            .prepare("SELECT seq, row FROM messages WHERE seq BETWEEN ?1 AND ?2 AND due_at IS NOT NULL")?;
+        let mut rows = statement.query((first, last))?;
+        while let Some(row) = rows.next()? {
+            open.push((row.get(0)?, decode(row.get_ref(1)?.as_blob()?)));
+        }
+    }
+    for (seq, message) in open {
+        match message {
+            None => park(session, seq)?,
+            Some(mut message) if destination.is_none_or(|index| message.destination == index) => {
+                message.abandon(reason, now);
+                put(session, seq, &message)?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes up to `limit` due messages, oldest first; finishes those that are over on the way.
+pub(super) fn claim(
+    session: &mut Session,
+    limit: u32,
+    lease: Duration,
+    now: Timestamp,
+) -> Result<Vec<Message>, Failure> {
+    // After an outage thousands of expired messages may stand in front of the live ones. They are
+    // finished here in rounds of `limit`, but not so many at once that other commands wait.
+    const ROUNDS: u32 = 8;
+    let now = session.judged_at(now);
+    let mut claimed = Vec::new();
+    for round in 0..ROUNDS {
+        let room = limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+        let due = due(session, room, now)?;
+        let drained = due.len() < room as usize;
+        for (seq, message) in due {
+            let Some(message) = message else {
+                park(session, seq)?;
+                continue;
+            };
+            match outbox::claim(message, lease, now) {
+                Claim::NotDue => continue,
+                Claim::Finished(message) => put(session, seq, &message)?,
+                Claim::Submit(message) => {
+                    put(session, seq, &message)?;
+                    claimed.push(message);
+                }
+            }
+            session.advance_to(now);
+        }
+        if drained || room == 0 {
+            break;
+        }
+        if round + 1 == ROUNDS {
+            session.messages_are_due();
+        }
+    }
+    Ok(claimed)
+}
+
+/// The first due messages; `None` for one that cannot be read.
+fn due(session: &Session, limit: u32, now: Timestamp) -> Result<Vec<(i64, Option<Message>)>, Failure> {
+    let mut statement =
+        session.prepare("SELECT seq, row FROM messages WHERE due_at <= ?1 ORDER BY due_at, seq LIMIT ?2")?;
+    let mut rows = statement.query((now.as_millis(), limit))?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        due.push((row.get(0)?, decode(row.get_ref(1)?.as_blob()?)));
+    }
+    Ok(due)
+}
+
+fn decode(row: &[u8]) -> Option<Message> {
+    from_row(row).ok()
+}
+
+/// Takes a row out of the queue as it is: one that cannot be read must not keep the others waiting.
+fn park(session: &Session, seq: i64) -> Result<(), Failure> {
+    tracing::error!(seq, "a row of messages cannot be read; it will not be sent");
+    session.execute("UPDATE messages SET due_at = NULL WHERE seq = ?1", [seq])?;
+    Ok(())
+}
+
+/// Writes what became of claimed messages.
+pub(super) fn record(
+    session: &mut Session,
+    reports: &[DeliveryReport],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let now = session.judged_at(now);
+    for report in reports {
+        let sql = "SELECT seq FROM verifications WHERE id = ?1";
+        let found = session.find(sql, [report.verification.as_bytes()], |row| Ok(row.get(0)?))?;
+        let Some(verification) = found else { continue };
+        let (first, last) = numbers_of(verification);
+        let sql = "SELECT seq, row FROM messages WHERE seq BETWEEN ?1 AND ?2 AND id = ?3";
+        let found = session.find(sql, (first, last, report.message.as_bytes()), |row| {
+            Ok((row.get::<_, i64>(0)?, decode(row.get_ref(1)?.as_blob()?)))
+        })?;
+        let Some((seq, message)) = found else { continue };
+        let Some(message) = message else {
+            // The other reports of the batch must not be lost with it: they would be sent twice.
+            park(session, seq)?;
+            continue;
+        };
+        if let Some(message) = outbox::record(message, report, now) {
+            put(session, seq, &message)?;
+            session.advance_to(now);
+            if message.due_at().is_some_and(|due| due <= now) {
+                session.messages_are_due();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put(session: &Session, seq: i64, message: &Message) -> Result<(), Failure> {
+    let sql = "UPDATE messages SET due_at = ?2, row = ?3 WHERE seq = ?1";
+    session.execute(sql, (seq, due_at(message), to_row(message)))?;
+    Ok(())
+}
+
+fn due_at(message: &Message) -> Option<i64> {
+    message.due_at().map(Timestamp::as_millis)
+}

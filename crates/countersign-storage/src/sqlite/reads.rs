@@ -1,0 +1,129 @@
+//! What is read without a decision, on connections of its own.
+
+use countersign_core::audit::{AuditEntry, AuditHead};
+use countersign_core::codec::from_row;
+use countersign_core::directory::StoredUser;
+use countersign_core::engine::{ListQuery, UserIndex, VerificationRecord};
+use countersign_core::ids::VerificationId;
+use countersign_core::keys::{AuditMac, RecipientKey};
+use countersign_core::names::TenantId;
+use countersign_core::outbox::Message;
+use countersign_core::verification::{RecipientLedger, Verification};
+use rusqlite::Connection;
+
+use super::changes::status_number;
+use super::failure::{Failure, InTable};
+use super::session::find;
+use super::{directory, outbox, session, unit};
+
+/// The tenant's number, or one that no tenant has.
+const TENANT: &str = "(SELECT number FROM tenants WHERE name = ?1)";
+
+/// Sorts behind every id, which has 16 bytes.
+const AFTER_EVERY_ID: [u8; 17] = [0xFF; 17];
+
+/// One verification of a tenant with its messages.
+pub(super) fn verification(
+    conn: &Connection,
+    tenant: &TenantId,
+    id: VerificationId,
+) -> Result<Option<VerificationRecord>, Failure> {
+    let sql = "SELECT seq, row FROM verifications WHERE id = ?1";
+    let found = find(conn, sql, [id.as_bytes()], unit::verification)?;
+    let Some((seq, verification)) = found.filter(|(_, v)| v.tenant == *tenant) else { return Ok(None) };
+    let (first, last) = outbox::numbers_of(seq);
+    let sql = "SELECT row FROM messages WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query((first, last))?;
+    let mut messages: Vec<Message> = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(from_row(row.get_ref(0)?.as_blob()?).in_table("messages")?);
+    }
+    Ok(Some(VerificationRecord { verification, messages }))
+}
+
+/// A tenant's verifications, newest first.
+pub(super) fn list(
+    conn: &Connection,
+    tenant: &TenantId,
+    query: &ListQuery,
+) -> Result<Vec<Verification>, Failure> {
+    let from = match &query.identity {
+        None => format!("verifications v WHERE v.tenant = {TENANT} AND ?2 IS NULL"),
+        Some(_) => format!(
+            "recipient_verifications r CROSS JOIN verifications v ON v.seq = r.verification
+             WHERE r.tenant = {TENANT} AND r.identity = ?2"
+        ),
+    };
+    // Expired is what is written so (3), and what is pending (0) although its window closed.
+    let sql = format!(
+        "SELECT v.seq, v.row FROM {from} AND v.id < ?3
+         AND (?4 IS NULL OR ?4 = CASE WHEN v.status = 0 AND v.expires_at <= ?5 THEN 3 ELSE v.status END)
+         ORDER BY v.id DESC LIMIT ?6"
+    );
+    let before = query.before.as_ref().map_or(&AFTER_EVERY_ID[..], |id| id.as_bytes());
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query((
+        tenant.as_str(),
+        query.identity.as_ref().map(RecipientKey::as_bytes),
+        before,
+        query.status.map(status_number),
+        query.now.as_millis(),
+        query.limit,
+    ))?;
+    let mut list = Vec::new();
+    while let Some(row) = rows.next()? {
+        list.push(unit::verification(row)?.1);
+    }
+    Ok(list)
+}
+
+/// A recipient's ledger; the default when nothing is known.
+pub(super) fn recipient(
+    conn: &Connection,
+    tenant: &TenantId,
+    budget: &RecipientKey,
+) -> Result<RecipientLedger, Failure> {
+    let sql = format!("SELECT row FROM recipient_ledgers WHERE tenant = {TENANT} AND budget = ?2");
+    let found = find(conn, &sql, (tenant.as_str(), budget.as_bytes()), |row| {
+        from_row(row.get_ref(0)?.as_blob()?).in_table("recipient_ledgers")
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// A user of a tenant; of several, the one that changed last.
+pub(super) fn find_user(
+    conn: &Connection,
+    tenant: &TenantId,
+    index: &UserIndex,
+) -> Result<Option<StoredUser>, Failure> {
+    let (key, condition) = match index {
+        UserIndex::Id(id) => (id, "id = ?2"),
+        UserIndex::Username(username) => (username, "username = ?2"),
+        UserIndex::Address(address) => (address.as_bytes(), "(email = ?2 OR phone = ?2)"),
+    };
+    let sql = format!(
+        "SELECT row FROM users WHERE tenant = {TENANT} AND {condition} ORDER BY changed_at DESC, id DESC LIMIT 1"
+    );
+    find(conn, &sql, (tenant.as_str(), key), directory::read)
+}
+
+/// Entries of the audit log after number `after`, in order.
+pub(super) fn audit_entries(conn: &Connection, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Failure> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let sql = "SELECT seq, event, mac FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    let mut statement = conn.prepare_cached(sql)?;
+    let entries = statement.query_map((after, limit), |row| {
+        Ok(AuditEntry {
+            seq: row.get::<_, i64>(0)?.cast_unsigned(),
+            event: row.get(1)?,
+            mac: AuditMac::from_bytes(row.get(2)?),
+        })
+    })?;
+    Ok(entries.collect::<Result<_, _>>()?)
+}
+
+/// The head of the audit log.
+pub(super) fn audit_head(conn: &Connection) -> Result<Option<AuditHead>, Failure> {
+    session::audit_head(conn)
+}
