@@ -333,3 +333,22 @@ impl From<HookError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_busy_is_asked_again_sooner_than_one_that_is_down() {
+        let seconds = |error: StorageError| Problem::from(error).retry_after();
+        assert_eq!(seconds(StorageError::Overloaded), Some(1));
+        assert_eq!(seconds(StorageError::Unavailable("disk".into())), Some(5));
+        assert_eq!(Problem::from(StorageError::Corrupt { table: "users" }), Problem::Internal);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_and_never_zero() {
+        let seconds = |millis| Problem::cooling_down(Duration::from_millis(millis)).retry_after();
+        assert_eq!([0, 1, 29_001, 30_000].map(seconds), [Some(1), Some(1), Some(30), Some(30)]);
+    }
+}

@@ -17,6 +17,8 @@ mod error;
 mod json;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -42,37 +42,39 @@ struct Envelope<'a> {
 /// The answer to a known caller.
 pub(super) fn answer(outcome: Result<Done, Problem>, options: &Options) -> Response {
     match outcome {
-        Ok(done) => envelope(StatusCode::OK, true, done.text(options), HeaderMap::new()),
+        Ok(done) => envelope(StatusCode::OK, true, done.text(options), []),
         Err(problem) => {
-            let mut headers = HeaderMap::new();
-            if options.reason_header {
-                headers.insert(REASON, HeaderValue::from_static(problem.reason()));
-            }
-            failure(problem, options, headers)
+            let reason = options.reason_header.then(|| (REASON, HeaderValue::from_static(problem.reason())));
+            failure(problem, options, reason)
         }
     }
 }
 
 /// The answer to somebody who has shown no token yet: it carries no reason, whoever asked for them.
 pub(super) fn answer_stranger(problem: Problem) -> Response {
-    failure(problem, &Options::default(), HeaderMap::new())
+    failure(problem, &Options::default(), None)
 }
 
-fn failure(problem: Problem, options: &Options, mut headers: HeaderMap) -> Response {
-    if let Some(seconds) = problem.retry_after() {
-        headers.insert(header::RETRY_AFTER, seconds.into());
-    }
-    if problem == Problem::Unauthorised {
-        // RFC 9110, section 15.5.2: a 401 names its scheme.
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
+fn failure(problem: Problem, options: &Options, reason: Option<(HeaderName, HeaderValue)>) -> Response {
+    // RFC 9110, section 15.5.2: a 401 names its scheme.
+    let challenge = (problem == Problem::Unauthorised)
+        .then(|| (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+    let retry_after = problem.retry_after().map(|seconds| (header::RETRY_AFTER, seconds.into()));
+    let headers = [reason, challenge, retry_after].into_iter().flatten();
     envelope(problem.status(options), false, problem.text(), headers)
 }
 
-fn envelope(status: StatusCode, success: bool, data: &str, mut headers: HeaderMap) -> Response {
+fn envelope(
+    status: StatusCode,
+    success: bool,
+    data: &str,
+    more: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+) -> Response {
     let body = serde_json::to_vec(&Envelope { success, data }).expect("a flag and a text are JSON");
+    let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.extend(more);
     headers.insert(header::CONTENT_LENGTH, body.len().into());
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;

@@ -1,0 +1,6 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod app;
+mod behaviour;
+mod golden;
+mod wire;
