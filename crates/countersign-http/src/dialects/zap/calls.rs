@@ -100,22 +100,24 @@ impl Calls {
 
     /// Every address once, in the order e-mail, phone, then those of the username.
     async fn targets(&self, caller: &Caller, to: Addressees) -> Result<Vec<Target>, Problem> {
-        let mut targets: Vec<Target> = addresses(to.email, to.phone).map(Target::Address).collect();
+        let mut known: Vec<Recipient> = addresses(to.email, to.phone).collect();
+        let mut nobody = None;
         if let Some(username) = to.username {
-            let known = self.user_named(caller, &username).await?.map(addresses_of).unwrap_or_default();
-            if known.is_empty() {
+            let bound = self.user_named(caller, &username).await?.map(addresses_of).unwrap_or_default();
+            if bound.is_empty() {
                 if caller.options.strict {
                     return Err(Problem::UserNotFound);
                 }
-                targets.push(Target::Nobody(username));
+                nobody = Some(Target::Nobody(username));
             }
-            for address in known.into_iter().map(Target::Address) {
-                if !targets.contains(&address) {
-                    targets.push(address);
+            for address in bound {
+                // One mailbox has one spelling in the directory and may have another one here.
+                if !known.iter().any(|other| other.expose().eq_ignore_ascii_case(address.expose())) {
+                    known.push(address);
                 }
             }
         }
-        Ok(targets)
+        Ok(known.into_iter().map(Target::Address).chain(nobody).collect())
     }
 
     /// Sends one code to all targets, or one each. What a rule blocks is answered like success, and

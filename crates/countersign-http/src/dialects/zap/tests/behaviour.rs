@@ -173,6 +173,9 @@ async fn a_username_and_its_own_address_get_one_message_each() {
     app.wait(30);
     app.post("/v1/otp/resend", json!({ "phoneNumber": PHONE, "username": "onlydev" })).await;
     assert_eq!(app.sent().await, [format!("sms to {PHONE}"), format!("email to {EMAIL}")]);
+    app.wait(60);
+    app.post("/v1/otp/resend", json!({ "email": "AdminUser@ZAP.com", "username": "onlydev" })).await;
+    assert_eq!(app.sent().await, [format!("email to {EMAIL}"), format!("sms to {PHONE}")]);
 }
 
 /// Peer fault 20: an answer that differs for somebody unknown.
