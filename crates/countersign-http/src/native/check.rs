@@ -1,0 +1,192 @@
+//! `POST /v1/verifications/{id}/check` and `POST /v1/verifications/check`: take a guess.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use countersign_core::engine::{CheckOutcome, Rejection};
+use countersign_core::verifications::{Check, CheckOf};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::{Caller, Verify};
+use super::outcome::{answer, tenant_budget};
+use super::request::{self, Named, Raw};
+use super::resource::{VerificationResource, json};
+use super::{Api, limits};
+use crate::problem::{Kind, Problem};
+
+/// What may go wrong besides what may go wrong with every call.
+pub(super) const PROBLEMS: &[Kind] = &[
+    Kind::MalformedRequest,
+    Kind::NotFound,
+    Kind::BodyTooLarge,
+    Kind::UnsupportedMediaType,
+    Kind::IdempotencyInFlight,
+    Kind::IdempotencyMismatch,
+    Kind::TenantBudget,
+];
+
+/// What may go wrong where the recipient is named, too.
+pub(super) const PROBLEMS_BY_RECIPIENT: &[Kind] = &[
+    Kind::MalformedRequest,
+    Kind::NotFound,
+    Kind::BodyTooLarge,
+    Kind::UnsupportedMediaType,
+    Kind::InvalidRecipient,
+    Kind::IdempotencyInFlight,
+    Kind::IdempotencyMismatch,
+    Kind::TenantBudget,
+];
+
+/// A guess.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"code": "123456"}))]
+pub(super) struct CheckRequest {
+    /// What the person typed. ASCII spaces and hyphens are dropped; anything else but ASCII letters and
+    /// digits is malformed and costs no check.
+    #[schema(write_only)]
+    code: String,
+    /// What the verification was started with, repeated exactly.
+    #[serde(default)]
+    context: BTreeMap<String, String>,
+}
+
+/// A guess for the newest verification of a recipient and purpose.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"to": "+12125550123", "purpose": "login", "code": "123456"}))]
+pub(super) struct RecipientCheckRequest {
+    /// The phone number or e-mail address.
+    to: String,
+    /// What the verification was started for.
+    #[schema(default = "verification")]
+    purpose: Option<String>,
+    /// What the person typed.
+    #[schema(write_only)]
+    code: String,
+    /// What the verification was started with, repeated exactly.
+    #[serde(default)]
+    context: BTreeMap<String, String>,
+}
+
+/// A verification after a guess. `valid` is the one member to test.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CheckedVerification)]
+pub(super) struct Checked {
+    #[serde(flatten)]
+    verification: VerificationResource,
+    /// Whether the guess was right and the verification is approved by it.
+    valid: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ReasonName>)]
+    reason: Option<&'static str>,
+}
+
+/// Why a guess was not accepted.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case", as = CheckReason)]
+#[expect(dead_code, reason = "its variants are the schema")]
+enum ReasonName {
+    WrongCode,
+    Expired,
+    Exhausted,
+    AlreadyUsed,
+    Canceled,
+    ContextMismatch,
+    RecipientHeld,
+}
+
+fn reason(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::WrongCode => "wrong_code",
+        Rejection::Expired => "expired",
+        Rejection::Exhausted => "exhausted",
+        Rejection::AlreadyUsed => "already_used",
+        Rejection::Canceled => "canceled",
+        Rejection::ContextMismatch => "context_mismatch",
+        Rejection::RecipientHeld => "recipient_held",
+    }
+}
+
+/// Check a code
+///
+/// Takes a guess. An existing verification always answers 200; `valid` says whether the guess was
+/// right.
+#[utoipa::path(
+    post, path = "/v1/verifications/{id}/check", operation_id = "checkVerification", tag = "Verifications",
+    request_body = CheckRequest,
+    params(
+        ("id" = String, Path, description = "The verification"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            description = "One effect for repeated requests: kept for 24 hours, for this tenant"),
+    ),
+    responses((status = 200, description = "The guess was taken: see `valid`", body = Checked)),
+)]
+pub(super) async fn check(
+    State(api): State<Api>,
+    caller: Caller<Verify>,
+    Named(id): Named,
+    raw: Raw,
+) -> Result<Response, Problem> {
+    let CheckRequest { code, context } = raw.json()?;
+    take(&api, &caller, CheckOf::Id(id), &code, context, &raw).await
+}
+
+/// Check a code by recipient
+///
+/// Takes a guess for the newest verification of a recipient and purpose.
+#[utoipa::path(
+    post, path = "/v1/verifications/check", operation_id = "checkRecipient", tag = "Verifications",
+    request_body = RecipientCheckRequest,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "One effect for repeated requests: kept for 24 hours, for this tenant")),
+    responses((status = 200, description = "The guess was taken: see `valid`", body = Checked)),
+)]
+pub(super) async fn check_by_recipient(
+    State(api): State<Api>,
+    caller: Caller<Verify>,
+    raw: Raw,
+) -> Result<Response, Problem> {
+    let RecipientCheckRequest { to, purpose, code, context } = raw.json()?;
+    let recipient = request::recipient(&to, &caller.tenant.policy)?;
+    let purpose = request::purpose(purpose.as_deref())?;
+    take(&api, &caller, CheckOf::Address(&recipient, purpose), &code, context, &raw).await
+}
+
+async fn take(
+    api: &Api,
+    caller: &Caller<Verify>,
+    of: CheckOf<'_>,
+    code: &str,
+    context: BTreeMap<String, String>,
+    raw: &Raw,
+) -> Result<Response, Problem> {
+    limits::context(&context)?;
+    let check = Check {
+        tenant: &caller.tenant,
+        of,
+        code: request::code(code)?,
+        context,
+        consume: true,
+        record_proof: true,
+        idempotency: raw.idempotency(),
+    };
+    let verifications = &api.services.verifications;
+    let outcome = verifications.check(check).await?;
+    Ok(answer(outcome, |outcome, at| {
+        let (verification, reason) = match outcome {
+            CheckOutcome::Right { verification } => (verification, None),
+            CheckOutcome::Rejected { verification, reason: why, retry_after: _ } => {
+                (verification, Some(reason(why)))
+            }
+            CheckOutcome::NotFound => return Err(Problem::no_verification()),
+            CheckOutcome::TenantBudget { retry_after } => return Err(tenant_budget(retry_after)),
+        };
+        let verification = VerificationResource::of(verifications, &verification, at)?;
+        Ok(json(StatusCode::OK, &Checked { verification, valid: reason.is_none(), reason }))
+    }))
+}

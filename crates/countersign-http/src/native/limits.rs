@@ -1,0 +1,72 @@
+//! How much a caller may tell us.
+
+use std::collections::BTreeMap;
+
+use crate::problem::Problem;
+
+const CONTEXT_PAIRS: usize = 8;
+const CONTEXT_NAME: usize = 64;
+const CONTEXT_VALUE: usize = 256;
+const METADATA_PAIRS: usize = 16;
+const METADATA_BYTES: usize = 1024;
+
+/// What a code is bound to.
+pub(super) fn context(pairs: &BTreeMap<String, String>) -> Result<(), Problem> {
+    if pairs.len() > CONTEXT_PAIRS {
+        return Err(Problem::malformed("context", format!("may have {CONTEXT_PAIRS} pairs")));
+    }
+    for (name, value) in pairs {
+        if !(1..=CONTEXT_NAME).contains(&name.len()) {
+            return Err(Problem::malformed("context", format!("a name has 1 to {CONTEXT_NAME} bytes")));
+        }
+        if value.len() > CONTEXT_VALUE {
+            let detail = format!("a value has at most {CONTEXT_VALUE} bytes");
+            return Err(Problem::malformed(format!("context.{name}"), detail));
+        }
+    }
+    Ok(())
+}
+
+/// The caller's own notes.
+pub(super) fn metadata(pairs: &BTreeMap<String, String>) -> Result<(), Problem> {
+    let bytes: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if pairs.len() > METADATA_PAIRS || bytes > METADATA_BYTES {
+        let detail =
+            format!("may have {METADATA_PAIRS} pairs and {METADATA_BYTES} bytes of names and values");
+        return Err(Problem::malformed("metadata", detail));
+    }
+    Ok(())
+}
+
+/// A text that is only so long.
+pub(super) fn text(field: &'static str, text: Option<&str>, max: usize) -> Result<(), Problem> {
+    if text.is_some_and(|text| text.len() > max) {
+        return Err(Problem::malformed(field, format!("may have {max} bytes")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(count: usize, name: usize, value: usize) -> BTreeMap<String, String> {
+        (0..count).map(|i| (format!("{i:0name$}"), "v".repeat(value))).collect()
+    }
+
+    #[test]
+    fn a_context_has_8_short_pairs() {
+        assert!(context(&pairs(8, 64, 256)).is_ok());
+        assert!(context(&pairs(9, 1, 1)).is_err());
+        assert!(context(&pairs(1, 65, 1)).is_err());
+        assert!(context(&pairs(1, 1, 257)).is_err());
+        assert!(context(&BTreeMap::from([(String::new(), "v".into())])).is_err());
+    }
+
+    #[test]
+    fn metadata_has_16_pairs_and_a_kibibyte() {
+        assert!(metadata(&pairs(16, 32, 32)).is_ok());
+        assert!(metadata(&pairs(16, 32, 33)).is_err());
+        assert!(metadata(&pairs(17, 2, 1)).is_err());
+    }
+}

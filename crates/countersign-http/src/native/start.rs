@@ -1,0 +1,205 @@
+//! `POST /v1/verifications`: open a verification, or send again while one is pending.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, LOCATION};
+use axum::response::Response;
+use countersign_core::code::Code;
+use countersign_core::engine::{self, Accepted, AcceptedKind, Intent, SendOutcome};
+use countersign_core::names::Locale;
+use countersign_core::time::Timestamp;
+use countersign_core::verifications::{Start, Target};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::{Caller, Scope, Verify};
+use super::outcome::answer;
+use super::request::{self, Raw, malformed};
+use super::resource::{ChannelName, VerificationResource, json};
+use super::{Api, limits};
+use crate::problem::{Kind, Problem};
+
+/// What may go wrong besides what may go wrong with every call.
+pub(super) const PROBLEMS: &[Kind] = &[
+    Kind::MalformedRequest,
+    Kind::BodyTooLarge,
+    Kind::UnsupportedMediaType,
+    Kind::InvalidRecipient,
+    Kind::Blocked,
+    Kind::IdempotencyInFlight,
+    Kind::IdempotencyMismatch,
+    Kind::SendsExhausted,
+    Kind::RecipientLimit,
+    Kind::RecipientHeld,
+    Kind::ClientLimit,
+    Kind::TenantBudget,
+];
+
+/// What to open.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"to": "+12125550123", "purpose": "login", "client": {"ip": "203.0.113.7"}}))]
+pub(super) struct StartRequest {
+    /// A phone number with its country code, or an e-mail address.
+    #[schema(example = "+12125550123")]
+    to: String,
+    /// How the code travels: `sms` for a number and `email` for an address, unless named.
+    #[schema(value_type = Option<ChannelName>)]
+    channel: Option<String>,
+    /// What the code is good for, in 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`.
+    #[schema(default = "verification")]
+    purpose: Option<String>,
+    /// The language of the text (BCP 47). Falls back along the chain, then to the tenant's own.
+    #[schema(example = "pt-BR")]
+    locale: Option<String>,
+    /// Whether the code is sent, or handed back in `code` and nothing is sent (scope `read-code`).
+    #[serde(default)]
+    delivery: Delivery,
+    /// The caller's own code, 4 to 10 letters or digits, if the tenant allows it.
+    #[schema(write_only, min_length = 4, max_length = 10, pattern = "^[A-Za-z0-9]+$")]
+    code: Option<String>,
+    /// Who is asking, as far as the caller knows: signals against fraud.
+    client: Option<Client>,
+    /// What the code is bound to besides, e.g. `amount` and `payee`; a check must repeat it exactly.
+    /// At most 8 pairs, names of 1 to 64 bytes, values of at most 256 bytes.
+    #[serde(default)]
+    context: BTreeMap<String, String>,
+    /// The caller's own notes. At most 16 pairs, 1 KiB in all.
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+/// What happens with the code.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Delivery {
+    /// It is sent.
+    #[default]
+    Send,
+    /// It comes back in `code`, and nothing is sent.
+    Return,
+}
+
+/// Who is asking.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Client {
+    /// The end user's IP address.
+    #[schema(example = "203.0.113.7")]
+    ip: Option<String>,
+    /// The caller's own name for the device, at most 255 bytes.
+    device_id: Option<String>,
+    /// The browser's `User-Agent`, at most 1,024 bytes.
+    user_agent: Option<String>,
+    /// Whether the caller has known this user before.
+    #[expect(dead_code, reason = "a signal that no rule reads yet")]
+    returning: Option<bool>,
+}
+
+/// A verification, with its code if it was asked for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StartedVerification)]
+pub(super) struct Started {
+    #[serde(flatten)]
+    verification: VerificationResource,
+    /// With `"delivery": "return"`: the code. Never in a replayed answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+/// Start a verification
+///
+/// Opens a verification and sends its code. While one is pending for the same recipient and purpose,
+/// it is that one which answers, with 200: sent again if its cool-down is over, untouched otherwise, so
+/// that a double click costs nothing. A start with another `context` or `code` cancels the pending one
+/// and opens a new one.
+#[utoipa::path(
+    post, path = "/v1/verifications", operation_id = "startVerification", tag = "Verifications",
+    request_body = StartRequest,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "One effect for repeated requests: kept for 24 hours, for this tenant")),
+    responses(
+        (status = 201, description = "Opened", body = Started,
+            headers(("Location" = String, description = "The verification's path"))),
+        (status = 200, description = "One was pending: sent again, or inside its cool-down", body = Started),
+    ),
+)]
+pub(super) async fn start(
+    State(api): State<Api>,
+    caller: Caller<Verify>,
+    raw: Raw,
+) -> Result<Response, Problem> {
+    let request: StartRequest = raw.json()?;
+    let delivery = match request.delivery {
+        Delivery::Send => engine::Delivery::Send,
+        Delivery::Return => {
+            caller.require(Scope::ReadCode)?;
+            engine::Delivery::Return
+        }
+    };
+    let recipient = request::recipient(&request.to, &caller.tenant.policy)?;
+    let channel = request.channel.as_deref().map(request::channel).transpose()?;
+    let locale = request.locale.as_deref().map(Locale::parse).transpose();
+    limits::context(&request.context)?;
+    limits::metadata(&request.metadata)?;
+    let start = Start {
+        tenant: &caller.tenant,
+        dialect: &api.dialect,
+        purpose: request::purpose(request.purpose.as_deref())?,
+        intent: Intent::Start,
+        delivery,
+        targets: vec![(Target::Address(recipient), channel)],
+        locale: locale.map_err(|error| malformed("locale", &error))?,
+        custom_code: request.code.as_deref().map(own_code).transpose()?,
+        context: request.context,
+        metadata: request.metadata,
+        client_ip: request.client.map(Client::ip).transpose()?.flatten(),
+        terms: None,
+        idempotency: raw.idempotency(),
+    };
+    let outcome = api.services.verifications.start(start).await?;
+    Ok(answer(outcome, |outcome, at| match outcome {
+        SendOutcome::Accepted(accepted) => started(&api, *accepted, at),
+        SendOutcome::Refused(refusal) => Err(refusal.into()),
+    }))
+}
+
+/// A code of the caller's own is taken as it is: nobody typed it, so nothing is trimmed.
+fn own_code(text: &str) -> Result<Code, Problem> {
+    let code = request::code(text)?;
+    if code.expose().len() == text.len() {
+        Ok(code)
+    } else {
+        Err(Problem::malformed("code", "a code of your own has letters and digits only"))
+    }
+}
+
+impl Client {
+    fn ip(self) -> Result<Option<IpAddr>, Problem> {
+        limits::text("client.device_id", self.device_id.as_deref(), 255)?;
+        limits::text("client.user_agent", self.user_agent.as_deref(), 1024)?;
+        let ip = self.ip.as_deref().map(str::parse).transpose();
+        ip.map_err(|_| Problem::malformed("client.ip", "must be an IPv4 or IPv6 address"))
+    }
+}
+
+fn started(api: &Api, accepted: Accepted, at: Timestamp) -> Result<Response, Problem> {
+    let Accepted { kind, verification, code } = accepted;
+    let body = Started {
+        verification: VerificationResource::of(&api.services.verifications, &verification, at)?,
+        code: code.map(|code| code.expose().to_owned()),
+    };
+    Ok(match kind {
+        AcceptedKind::Opened => {
+            let mut response = json(StatusCode::CREATED, &body);
+            let location = format!("/v1/verifications/{}", verification.id);
+            let location = HeaderValue::try_from(location).expect("an id is ASCII");
+            response.headers_mut().insert(LOCATION, location);
+            response
+        }
+        AcceptedKind::Resent | AcceptedKind::CoolingDown => json(StatusCode::OK, &body),
+    })
+}
