@@ -103,18 +103,28 @@ impl std::fmt::Debug for ServiceClock {
 /// The clock of `dev`: another clock, or a fixed instant, that can be pushed forward.
 pub struct PushableClock {
     base: Box<dyn Clock>,
+    running: bool,
     pushed: Mutex<Duration>,
 }
 
 impl PushableClock {
     /// A clock that runs like `base` until it is pushed.
     pub fn over(base: impl Clock) -> Arc<Self> {
-        Arc::new(Self { base: Box::new(base), pushed: Mutex::new(Duration::ZERO) })
+        Self::new(base, true)
     }
 
     /// A clock that stands still at `start` except when it is pushed.
     pub fn fixed(start: Timestamp) -> Arc<Self> {
-        Self::over(Standing(start))
+        Self::new(Standing(start), false)
+    }
+
+    fn new(base: impl Clock, running: bool) -> Arc<Self> {
+        Arc::new(Self { base: Box::new(base), running, pushed: Mutex::new(Duration::ZERO) })
+    }
+
+    /// Whether it moves by itself.
+    pub const fn is_running(&self) -> bool {
+        self.running
     }
 
     /// Moves it forward; answers what it then shows.

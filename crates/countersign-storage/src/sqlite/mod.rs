@@ -27,6 +27,7 @@ mod directory;
 mod engine;
 mod failure;
 mod fingerprints;
+mod inspect;
 mod migrations;
 mod open;
 mod outbox;
@@ -49,6 +50,7 @@ use countersign_core::keys::KeyRing;
 use countersign_core::time::Timestamp;
 
 pub use backup::{BackupError, backup};
+pub use inspect::walk_audit;
 pub use open::OpenError;
 
 use calls::{Calls, Port};

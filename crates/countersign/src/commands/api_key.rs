@@ -2,12 +2,13 @@
 
 use countersign_core::names::TenantId;
 use countersign_core::verifications::Entropy;
+use countersign_http::native::Scope;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{Failure, say};
-use crate::config::Scope;
+use crate::config::scope;
 use crate::entropy::OsEntropy;
 
 #[derive(Debug, clap::Subcommand)]
@@ -18,7 +19,7 @@ pub(super) enum Command {
         #[arg(long)]
         tenant: TenantId,
         /// What it may do: verify, read-code, admin
-        #[arg(long, value_delimiter = ',', default_value = "verify")]
+        #[arg(long, value_delimiter = ',', default_value = "verify", value_parser = scope)]
         scopes: Vec<Scope>,
         /// What it is called in the audit log
         #[arg(long, default_value = "backend")]
@@ -32,7 +33,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
         return Err(Failure::configuration("--name must be 1 to 64 characters"));
     }
     let key = generate(&OsEntropy);
-    let scopes: Vec<String> = scopes.iter().map(|scope| format!("\"{scope}\"")).collect();
+    let scopes: Vec<String> = scopes.iter().map(|scope| format!("\"{}\"", scope.as_str())).collect();
     say(&format!(
         "{}\n\n# The key above is not stored anywhere: hand it to the caller now. Put these lines under the\n\
          # [[tenants]] entry with id = \"{tenant}\":\n\

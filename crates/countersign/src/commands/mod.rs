@@ -1,8 +1,14 @@
 //! What the command line offers.
 
 mod api_key;
+mod audit;
+mod backup;
 mod check_config;
+mod dev;
 mod keys;
+mod openapi;
+mod serve;
+mod unopened;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -10,9 +16,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use countersign_core::engine::Engine;
+use countersign_core::keys::KeyRing;
+use countersign_core::time::Timestamp;
+use countersign_http::dialects::InvalidDialect;
+use countersign_storage::sqlite::{BackupError, OpenError};
 
-use crate::config::{Config, ConfigError};
-use crate::keyfile::KeyFileError;
+use crate::config::{Config, ConfigError, KeySource};
+use crate::dev::PlaceError;
+use crate::keyfile::{self, KeyFileError};
+use crate::ways::InvalidProvider;
 
 /// Proves that a person holds a phone number or a mailbox: sends a one-time code, sends it again,
 /// checks it.
@@ -25,6 +38,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs on this machine only, with demo tenants, an inbox that shows every code, and a clock that
+    /// can be pushed forward
+    Dev(dev::Options),
+    /// Runs the service
+    Serve(ConfigArgs),
     /// Checks a configuration file without starting anything
     CheckConfig(ConfigArgs),
     /// Makes the installation's keys
@@ -33,6 +51,18 @@ enum Command {
     /// Makes a tenant's key for the native API
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    /// Copies the store to a new file, also while the service runs
+    Backup {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The new file; without the key file it cannot be read
+        to: PathBuf,
+    },
+    /// Looks after the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Prints the native API's OpenAPI document
+    Openapi,
 }
 
 /// A command that works on an installation.
@@ -65,15 +95,33 @@ impl Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::Configuration(error.into())
+/// Errors that a change of the command line, the configuration or a file mends.
+macro_rules! configuration {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Configuration(error.into())
+            }
+        }
+    )*};
+}
+
+configuration!(ConfigError, KeyFileError, PlaceError, InvalidProvider, InvalidDialect);
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::WrongKey { .. } | OpenError::MissingKey { .. } | OpenError::Foreign { .. } => {
+                Self::Configuration(error.into())
+            }
+            _ => Self::Runtime(error.into()),
+        }
     }
 }
 
-impl From<KeyFileError> for Failure {
-    fn from(error: KeyFileError) -> Self {
-        Self::Configuration(error.into())
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        Self::Runtime(error.into())
     }
 }
 
@@ -97,9 +145,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match cli.command {
+        Command::Dev(options) => dev::run(options),
+        Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Keys(command) => keys::run(&command),
         Command::ApiKey(command) => api_key::run(&command),
+        Command::Backup { config, to } => backup::run(&config, &to),
+        Command::Audit(command) => audit::run(&command),
+        Command::Openapi => openapi::run(),
     };
     let (error, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
@@ -110,7 +163,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// The keys from where the configuration says.
+fn keys_of(source: &KeySource) -> Result<KeyRing, KeyFileError> {
+    match source {
+        KeySource::File(path) => keyfile::read(path),
+        KeySource::Environment(text) => {
+            keyfile::parse(text, &format!("the environment variable {}", keyfile::ENVIRONMENT))
+        }
+    }
+}
+
+/// The latest instant that a store has seen.
+fn high_water(engine: &dyn Engine) -> Result<Option<Timestamp>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(engine.high_water()).map_err(|error| Failure::Runtime(error.into()))
+}
+
 /// Writes a line for the person or script that ran the command.
-fn say(line: &str) -> std::io::Result<()> {
+pub(crate) fn say(line: &str) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{line}")
 }

@@ -23,6 +23,7 @@ use countersign_core::names::{ProviderName, TenantId};
 use countersign_core::template::Templates;
 use countersign_core::tenant::Tenant;
 use countersign_http::dialects::Dialects;
+use countersign_http::native::ApiKey;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -31,7 +32,7 @@ pub use node::{KeySource, LISTEN, Log, LogFormat, Server, StorageUrl};
 pub use problem::{ConfigError, Problem};
 pub use provider::{Provider, ProviderKind};
 pub use source::Env;
-pub use tenant::{ApiKey, Scope};
+pub use tenant::scope;
 
 /// The file's sections as they are written; `[[providers]]` is read apart.
 #[derive(Debug, Default, Deserialize)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use countersign_http::front::{Network, TrustedProxies};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -22,6 +23,7 @@ pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LO
 pub(super) struct ServerSection {
     listen: Option<Parsed<SocketAddr>>,
     metrics_listen: Option<Parsed<SocketAddr>>,
+    trusted_proxies: Vec<Parsed<Network>>,
     drain_seconds: Option<Seconds<0, 60>>,
 }
 
@@ -32,9 +34,13 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where to serve `/metrics`; `None`: beside the API.
     pub metrics_listen: Option<SocketAddr>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
     /// How long to answer "not ready" before the listener closes, so that a load balancer stops
     /// sending first.
     pub drain: Duration,
+    /// How long requests under way may take after that.
+    pub finish: Duration,
 }
 
 impl ServerSection {
@@ -42,7 +48,9 @@ impl ServerSection {
         Server {
             listen: self.listen.map_or(LISTEN, |a| a.0),
             metrics_listen: self.metrics_listen.map(|a| a.0),
+            trusted_proxies: TrustedProxies::new(self.trusted_proxies.into_iter().map(|n| n.0)),
             drain: self.drain_seconds.map_or(Duration::from_secs(5), Seconds::get),
+            finish: Duration::from_secs(30),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use countersign_core::names::{Locale, ProviderName, TenantId};
 use countersign_core::template::check_brand;
 use countersign_core::tenant::Tenant;
+use countersign_http::native::{ApiKey, Scope};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -47,53 +48,7 @@ struct ApiKeySection {
     /// The key's SHA-256.
     sha256: Spanned<Parsed<Sha256Hex>>,
     /// What it may do.
-    scopes: Vec<Scope>,
-}
-
-/// What a key may do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Start, resend, check, cancel, read.
-    Verify,
-    /// Have codes returned instead of sent.
-    ReadCode,
-    /// Release and erase recipients.
-    Admin,
-}
-
-impl Scope {
-    /// Every scope, by its name.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("verify", Self::Verify), ("read-code", Self::ReadCode), ("admin", Self::Admin)];
-}
-
-impl std::str::FromStr for Scope {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
-        found.map(|(_, scope)| scope).ok_or("a scope is one of verify, read-code, admin")
-    }
-}
-
-impl std::fmt::Display for Scope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = Self::ALL.iter().find(|(_, scope)| scope == self).map_or("", |(name, _)| name);
-        f.write_str(name)
-    }
-}
-
-/// A key of a tenant for the native API: its hash only.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ApiKey {
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// What it is called in the audit log.
-    pub name: String,
-    /// The key's SHA-256.
-    pub sha256: [u8; 32],
-    /// What it may do.
-    pub scopes: Vec<Scope>,
+    scopes: Vec<Spanned<String>>,
 }
 
 /// What the tenants' sections come to.
@@ -147,6 +102,13 @@ pub(super) fn build(
             if key.name.get_ref().is_empty() || key.name.get_ref().len() > 64 {
                 problems.push(Problem::at(place("name"), key.name.span(), "must be 1 to 64 characters"));
             }
+            let mut scopes = Vec::with_capacity(key.scopes.len());
+            for name in &key.scopes {
+                match scope(name.get_ref()) {
+                    Ok(scope) => scopes.push(scope),
+                    Err(message) => problems.push(Problem::at(place("scopes"), name.span(), message)),
+                }
+            }
             if key.scopes.is_empty() {
                 warnings.push(format!(
                     "the key {} of tenant {id} may do nothing: it has no scopes",
@@ -157,7 +119,7 @@ pub(super) fn build(
                 tenant: id.clone(),
                 name: key.name.into_inner(),
                 sha256: hash,
-                scopes: key.scopes,
+                scopes,
             });
         }
         if let Some(routes) = section.routes {
@@ -174,6 +136,15 @@ pub(super) fn build(
         });
     }
     built
+}
+
+/// The scope of that name.
+///
+/// # Errors
+/// There is none.
+pub fn scope(name: &str) -> Result<Scope, &'static str> {
+    let found = Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
+    found.ok_or("a scope is one of verify, read-code, admin")
 }
 
 fn english() -> Locale {

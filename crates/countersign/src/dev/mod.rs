@@ -6,9 +6,11 @@
 mod banner;
 mod demo;
 mod place;
+mod ports;
 mod samples;
 
 pub use banner::banner;
 pub use demo::{config, register_users};
 pub use place::{Place, PlaceError};
+pub use ports::{InboxView, ShownSamples};
 pub use samples::{Command, commands};

@@ -34,8 +34,8 @@ impl Connection {
         );
         self.0.get_mut().write_all(request.as_bytes()).ok()?;
         let (mut status, mut length) = (0, 0);
-        for (n, line) in std::iter::from_fn(|| read_line(&mut self.0)).enumerate() {
-            let line = line?;
+        for n in 0.. {
+            let line = read_line(&mut self.0)?;
             if line.is_empty() {
                 break;
             }
@@ -53,14 +53,11 @@ impl Connection {
     }
 }
 
-/// The next line without its break; `Some(None)` when the connection is gone.
-#[allow(clippy::option_option, reason = "the outer Option is the iterator's end, which never comes")]
-fn read_line(reader: &mut impl BufRead) -> Option<Option<String>> {
+/// The next line without its break; `None` when the connection is gone.
+fn read_line(reader: &mut impl BufRead) -> Option<String> {
     let mut line = String::new();
-    match reader.read_line(&mut line) {
-        Ok(n) if n > 0 && line.ends_with('\n') => Some(Some(line.trim_end().to_owned())),
-        _ => Some(None),
-    }
+    let read = reader.read_line(&mut line).is_ok();
+    (read && line.ends_with('\n')).then(|| line.trim_end().to_owned())
 }
 
 /// Starts, guesses wrong, guesses right, asks again: until told to stop. The journal says what was
@@ -79,7 +76,8 @@ pub(super) fn press(address: SocketAddr, phone: &Phone, stop: &AtomicBool, seed:
         };
         let kind = ["quick", "quick", "quick", "flaky", "late", "down"][chance.random_range(0..6)];
         let to = format!("{kind}-{seed}-{n}@example.com");
-        let Some((status, started)) = alive.call("POST", "/v1/verifications", Some(&json!({ "to": to }))) else {
+        let Some((status, started)) = alive.call("POST", "/v1/verifications", Some(&json!({ "to": to })))
+        else {
             connection = None;
             continue;
         };
@@ -97,7 +95,12 @@ pub(super) fn press(address: SocketAddr, phone: &Phone, stop: &AtomicBool, seed:
 }
 
 /// Some wrong guesses, then the right one twice; `None` as soon as an answer is missing.
-fn guess_until_done(connection: &mut Connection, phone: &Phone, entry: &mut Entry, chance: &mut StdRng) -> Option<()> {
+fn guess_until_done(
+    connection: &mut Connection,
+    phone: &Phone,
+    entry: &mut Entry,
+    chance: &mut StdRng,
+) -> Option<()> {
     let Some(code) = wait_for_code(phone, &entry.to) else { return Some(()) };
     for _ in 0..chance.random_range(0..3) {
         entry.check(connection, if code == "000000" { "000001" } else { "000000" })?;

@@ -25,7 +25,8 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn started(to: &str, answer: &Value) -> Self {
-        let text = |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("{name} in {answer}")).to_owned();
+        let text =
+            |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("{name} in {answer}")).to_owned();
         let expires: jiff::Timestamp = text("expires_at").parse().expect("RFC 3339");
         Self {
             to: to.to_owned(),
@@ -89,15 +90,21 @@ impl Journal {
             if approved {
                 let code = entry.code.clone().or_else(|| phone.code_for(&entry.to)).expect("it was guessed");
                 let path = format!("/v1/verifications/{id}/check");
-                let (_, again) = connection.call("POST", &path, Some(&json!({ "code": code }))).expect("an answer");
-                assert_eq!((&again["valid"], &again["reason"]), (&json!(false), &json!("already_used")), "{id}");
+                let (_, again) =
+                    connection.call("POST", &path, Some(&json!({ "code": code }))).expect("an answer");
+                assert_eq!(
+                    (&again["valid"], &again["reason"]),
+                    (&json!(false), &json!("already_used")),
+                    "{id}"
+                );
             }
         }
     }
 
     /// Waits until no message is on its way any more.
     pub(super) fn wait_for_every_message_to_end(&self, address: SocketAddr, patience: Duration) {
-        let (mut connection, deadline) = (Connection::open(address).expect("it listens"), Instant::now() + patience);
+        let (mut connection, deadline) =
+            (Connection::open(address).expect("it listens"), Instant::now() + patience);
         for entry in &self.0 {
             loop {
                 let path = format!("/v1/verifications/{}", entry.id);
@@ -117,7 +124,12 @@ impl Journal {
     pub(super) fn nothing_was_submitted_after_its_code_was_dead(&self, phone: &Phone) {
         for entry in &self.0 {
             for at in phone.submissions_to(&entry.to) {
-                assert!(at <= entry.expires_at_millis, "{}: submitted {} ms late", entry.id, at - entry.expires_at_millis);
+                assert!(
+                    at <= entry.expires_at_millis,
+                    "{}: submitted {} ms late",
+                    entry.id,
+                    at - entry.expires_at_millis
+                );
             }
         }
     }

@@ -26,7 +26,8 @@ const CLIENTS: usize = 8;
 
 /// Kill-and-restart cycles: 50 by default, more for a release run.
 fn cycles() -> u32 {
-    std::env::var("COUNTERSIGN_CRASH_CYCLES").map_or(50, |n| n.parse().expect("COUNTERSIGN_CRASH_CYCLES is a number"))
+    std::env::var("COUNTERSIGN_CRASH_CYCLES")
+        .map_or(50, |n| n.parse().expect("COUNTERSIGN_CRASH_CYCLES is a number"))
 }
 
 #[test]
@@ -48,7 +49,8 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice_when_the_node_is_kille
         std::thread::sleep(Duration::from_millis(chance.random_range(150..600)));
         running.kill();
         stop.store(true, Ordering::Relaxed);
-        let fresh: Vec<Journal> = clients.into_iter().map(|c| c.join().expect("a client does not panic")).collect();
+        let fresh: Vec<Journal> =
+            clients.into_iter().map(|c| c.join().expect("a client does not panic")).collect();
         let survivor = node.start();
         for journal in &fresh {
             journal.compare_with(survivor.address(), &phone);

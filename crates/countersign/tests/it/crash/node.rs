@@ -46,7 +46,11 @@ impl Node {
             "#
         );
         std::fs::write(node.path("c.toml"), configuration).expect("written");
-        let keys = Self::program().args(["keys", "generate", "--out"]).arg(node.path("keys")).status().expect("it runs");
+        let keys = Self::program()
+            .args(["keys", "generate", "--out"])
+            .arg(node.path("keys"))
+            .status()
+            .expect("it runs");
         assert!(keys.success());
         node
     }

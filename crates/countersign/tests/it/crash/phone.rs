@@ -66,7 +66,11 @@ impl Phone {
 }
 
 /// Reads one request, remembers it and answers as its recipient's kind says; `None` at the end.
-fn take(stream: &TcpStream, submissions: &Mutex<Vec<Submission>>, codes: &Mutex<HashMap<String, String>>) -> Option<()> {
+fn take(
+    stream: &TcpStream,
+    submissions: &Mutex<Vec<Submission>>,
+    codes: &Mutex<HashMap<String, String>>,
+) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let (mut length, mut message, mut line) = (0, String::new(), String::new());
     loop {
@@ -93,6 +97,7 @@ fn take(stream: &TcpStream, submissions: &Mutex<Vec<Submission>>, codes: &Mutex<
     let seen = {
         let mut all = submissions.lock().unwrap();
         let seen = all.iter().filter(|s| s.message == message).count();
+        #[expect(clippy::disallowed_methods, reason = "the receiver's own clock: that of the machine")]
         let at_millis = jiff::Timestamp::now().as_millisecond();
         all.push(Submission { message, to: to.clone(), at_millis });
         seen

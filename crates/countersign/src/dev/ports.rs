@@ -1,0 +1,75 @@
+//! The dev endpoints' ports, over the inbox provider, the clock and the samples.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_core::names::ProviderName;
+use countersign_core::provider::{Provider, RenderedMessage};
+use countersign_core::time::Timestamp;
+use countersign_http::dev::{DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples};
+use countersign_providers::inbox;
+
+use super::samples::commands;
+use crate::clock::PushableClock;
+
+/// The inbox provider's messages.
+#[derive(Debug)]
+pub struct InboxView(pub Arc<inbox::Inbox>);
+
+impl Inbox for InboxView {
+    fn provider(&self) -> &ProviderName {
+        self.0.name()
+    }
+
+    fn list(&self) -> Vec<Arc<RenderedMessage>> {
+        self.0.list()
+    }
+
+    fn clear(&self) {
+        self.0.clear();
+    }
+
+    fn watch(&self) -> Box<dyn InboxEvents> {
+        Box::new(Watch(self.0.watch()))
+    }
+}
+
+struct Watch(inbox::Watch);
+
+#[async_trait]
+impl InboxEvents for Watch {
+    async fn next(&mut self) -> Option<InboxEvent> {
+        Some(match self.0.next().await? {
+            inbox::Event::Arrived(message) => InboxEvent::Arrived(message),
+            inbox::Event::Cleared => InboxEvent::Cleared,
+            inbox::Event::Missed => InboxEvent::Missed,
+        })
+    }
+}
+
+impl DevClock for PushableClock {
+    fn advance(&self, by: Duration) -> Timestamp {
+        Self::advance(self, by)
+    }
+
+    fn is_running(&self) -> bool {
+        Self::is_running(self)
+    }
+}
+
+/// The commands, for a service at this address.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownSamples(pub SocketAddr);
+
+impl Samples for ShownSamples {
+    fn draw(&self) -> Vec<Sample> {
+        let sample = |command: super::Command| Sample {
+            name: command.api.to_owned(),
+            title: command.title.to_owned(),
+            curl: command.curl,
+        };
+        commands(self.0).into_iter().map(sample).collect()
+    }
+}

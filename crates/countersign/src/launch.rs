@@ -1,0 +1,147 @@
+//! From a configuration to a running node: the one way for `serve` and `dev`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use countersign_core::engine::Engine;
+use countersign_core::keys::KeyRing;
+use countersign_core::time::Clock;
+use countersign_http::front::FrontOptions;
+use countersign_http::ops::{self, Readiness};
+use countersign_providers::inbox::Inbox;
+use countersign_storage::sqlite::SqliteEngine;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::PushableClock;
+use crate::commands::{Failure, say};
+use crate::config::{Server, ServiceConfig};
+use crate::entropy::OsEntropy;
+use crate::node::Node;
+use crate::service::{Parts, Service};
+use crate::{dev, hardening, signals, ways};
+
+/// What a node is made of.
+pub struct Launch {
+    /// How it is reached.
+    pub server: Server,
+    /// What is served, to whom.
+    pub config: ServiceConfig,
+    /// The installation's keys.
+    pub keys: Arc<KeyRing>,
+    /// Where state lives.
+    pub store: Arc<SqliteEngine>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What dev mode adds.
+    pub dev: Option<DevMode>,
+}
+
+/// What dev mode adds.
+pub struct DevMode {
+    /// The service's clock.
+    pub clock: Arc<PushableClock>,
+    /// Where data is kept, to be told.
+    pub folder: PathBuf,
+}
+
+/// Serves until the process is told to leave. The store is closed when this returns.
+///
+/// # Errors
+/// The configuration cannot be served, the address cannot be listened on, or the store is lost.
+pub fn launch(launch: Launch) -> Result<(), Failure> {
+    hardening::no_core_dumps();
+    let store = Arc::clone(&launch.store);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(launch));
+    // The store closes last, outside of the runtime, when nothing is left that could use it.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(store);
+    result
+}
+
+async fn serve(launch: Launch) -> Result<(), Failure> {
+    let Launch { server, config, keys, store, clock, dev } = launch;
+    // From here on a signal is an orderly end.
+    let leave = signals::leave()?;
+    let metrics = ops::install_recorder().context("metrics cannot be counted").map_err(Failure::Runtime)?;
+
+    let ways = ways::build(&config)?;
+    let engine: Arc<dyn Engine> = Arc::clone(&store) as _;
+    let service = Service::assemble(Parts {
+        engine: Arc::clone(&engine),
+        keys,
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(OsEntropy),
+        routes: ways.routes,
+        config,
+    });
+    let listener = bind(server.listen).await?;
+    let address = listener.local_addr()?;
+    let metrics_listener = match server.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let (closing, closes) = watch::channel(false);
+    let dev_routes = match (&dev, ways.inbox) {
+        (Some(dev), Some(inbox)) => Some(dev_routes(&service, address, dev, inbox, closes).await?),
+        _ => None,
+    };
+    let readiness = Readiness::default();
+    let front = FrontOptions {
+        trusted_proxies: server.trusted_proxies,
+        readiness: readiness.clone(),
+        drain_timeout: server.finish,
+        ..FrontOptions::default()
+    };
+    let dispatcher = Arc::clone(&service.dispatcher);
+    let beside = metrics_listener.is_none().then(|| metrics.clone());
+    let api = service.router(readiness, beside, dev_routes)?;
+
+    // Whoever started the program may have stopped reading: that is no reason to stop serving.
+    let _nobody_reads = say(&format!("listening on http://{address}"));
+    if let Some(listener) = &metrics_listener {
+        let _nobody_reads = say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
+    }
+    if let Some(dev) = &dev {
+        let _nobody_reads = say(&dev::banner(address, &dev.folder));
+    }
+    let node = Node {
+        engine,
+        clock,
+        dispatcher,
+        api,
+        front,
+        metrics,
+        metrics_listener,
+        drain: server.drain,
+        closing,
+    };
+    node.run(listener, leave, store.fatal()).await.map_err(|error| Failure::Runtime(error.into()))
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("cannot listen on {address}")).map_err(Failure::Runtime)
+}
+
+async fn dev_routes(
+    service: &Service,
+    address: SocketAddr,
+    dev: &DevMode,
+    inbox: Arc<Inbox>,
+    closing: watch::Receiver<bool>,
+) -> Result<Router, Failure> {
+    let registered = dev::register_users(&service.services.directory).await;
+    registered.context("the demo users cannot be registered").map_err(Failure::Runtime)?;
+    Ok(countersign_http::dev::routes(countersign_http::dev::Dev {
+        inbox: Arc::new(dev::InboxView(inbox)),
+        clock: Arc::clone(&dev.clock) as _,
+        samples: Arc::new(dev::ShownSamples(address)),
+        closing,
+    }))
+}

@@ -1,0 +1,142 @@
+//! `countersign dev`, as a process.
+
+use serde_json::json;
+
+use crate::support::{Server, program};
+
+#[test]
+fn a_code_goes_through_the_inbox_and_the_commands_that_are_printed_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &[]);
+    let commands = commands(&server.printed());
+    assert_eq!(commands.len(), 4);
+    for (method, url, headers, body) in &commands {
+        let path = url.strip_prefix(&format!("http://{}", server.address())).unwrap();
+        let body = if body.contains("\"code\"") {
+            body.replace("123456", &server.code_for("+12125550123"))
+        } else {
+            body.clone()
+        };
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let answer = server.send(method, path, &headers, &body);
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+        if path.ends_with("/check") {
+            assert_eq!(answer.json()["valid"], true, "{answer:?}");
+        }
+    }
+    assert!(!server.code_for("adminuser@zap.com").is_empty());
+    server.stop();
+}
+
+/// The `curl` commands in a text: method, address, headers, body.
+fn commands(text: &str) -> Vec<(&'static str, String, Vec<String>, String)> {
+    let joined = text.replace("\\\n", " ");
+    let lines = joined.lines().map(str::trim).filter(|line| line.starts_with("curl -sS "));
+    lines
+        .map(|line| {
+            let url = line.split_whitespace().nth(2).unwrap().to_owned();
+            // Everything between single quotes, with the option before it.
+            let quoted: Vec<&str> = line.split('\'').collect();
+            let (mut headers, mut body) = (Vec::new(), String::new());
+            for pair in quoted.chunks_exact(2) {
+                match pair[0].trim_end().rsplit(' ').next() {
+                    Some("-H") => headers.push(pair[1].to_owned()),
+                    Some("-d") => pair[1].clone_into(&mut body),
+                    other => panic!("{other:?} in {line}"),
+                }
+            }
+            ("POST", url, headers, body)
+        })
+        .collect()
+}
+
+#[test]
+fn what_was_counted_survives_a_restart_and_so_do_the_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &[]);
+    let id = server.post("/v1/verifications", &json!({"to": "+12125550123"})).text("id");
+    server.post(&format!("/v1/verifications/{id}/check"), &json!({"code": "000000x"}));
+    let code = server.code_for("+12125550123");
+    server.stop();
+    let server = Server::dev(folder.path(), &[]);
+    let again = server.get(&format!("/v1/verifications/{id}")).json();
+    assert_eq!((&again["checks"]["used"], &again["to"]), (&json!(1), &json!("+12125550123")));
+    let right = server.post(&format!("/v1/verifications/{id}/check"), &json!({ "code": code })).json();
+    assert_eq!(right["valid"], true);
+}
+
+#[test]
+fn a_fixed_clock_stands_until_it_is_pushed_and_never_goes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &["--fixed-clock", "2030-01-01T00:00:00Z"]);
+    let started = server.post("/v1/verifications", &json!({"to": "+12125550123"}));
+    assert_eq!(started.text("created_at"), "2030-01-01T00:00:00Z");
+    assert_eq!(
+        server.post("/dev/clock", &json!({"advance_seconds": 61})).text("now"),
+        "2030-01-01T00:01:01Z"
+    );
+    let resent = server.post(&format!("/v1/verifications/{}/resend", started.text("id")), &json!({}));
+    assert_eq!((resent.status, resent.json()["sends"]["used"].as_u64()), (200, Some(2)));
+    server.stop();
+
+    let data = folder.path().to_str().unwrap();
+    let back = program(&[
+        "dev",
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        data,
+        "--fixed-clock",
+        "2029-12-31T23:59:59Z",
+    ]);
+    let why = String::from_utf8_lossy(&back.stderr);
+    assert_eq!(back.status.code(), Some(2), "{why}");
+    assert!(why.contains("use another --data-dir"), "{why}");
+}
+
+#[test]
+fn it_listens_on_this_machine_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8025"] {
+        let refused = program(&["dev", "--listen", address, "--data-dir", data.to_str().unwrap()]);
+        assert_eq!(refused.status.code(), Some(2), "{address}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("on this machine only"));
+    }
+    assert!(!data.exists(), "nothing was created");
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &[]);
+    let second = program(&["dev", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()]);
+    let why = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{why}");
+    assert!(why.contains("in use by another process"), "{why}");
+    assert_eq!(server.get("/readyz").status, 200);
+}
+
+#[test]
+fn data_without_its_keys_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    Server::dev(folder.path(), &[]).stop();
+    std::fs::remove_file(folder.path().join("countersign.keys")).unwrap();
+    let refused = program(&["dev", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("Bring the key file back"));
+    assert!(!folder.path().join("countersign.keys").exists());
+}
+
+#[test]
+fn the_samples_of_the_zap_documentation_work_as_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &[]);
+    let json = "Content-Type: application/json";
+    let resend = |headers: &[&str]| {
+        server.send("POST", "/api/v1/otp/resend", headers, r#"{"phoneNumber": "+2348011111111"}"#)
+    };
+    assert_eq!(resend(&[json]).json(), json!({"success": true, "data": "OTP ReSent"}));
+    assert!(!server.code_for("+2348011111111").is_empty());
+    assert_eq!(resend(&[json, "Authorization: Bearer wrong"]).status, 401);
+}

@@ -1,0 +1,10 @@
+//! Tests of the whole program: in process, with a clock that they push ([`support::TestApp`]), and as
+//! a process, the way an operator runs it ([`support::Server`]).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod cli;
+mod crash;
+mod dev;
+mod native;
+mod serve;
+mod support;

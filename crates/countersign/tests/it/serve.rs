@@ -1,0 +1,85 @@
+//! `countersign serve`, as a process.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Installation, call};
+
+#[test]
+fn an_asked_process_is_unready_first_then_finishes_and_ends_well() {
+    let installation = Installation::new("server.drain_seconds = 2");
+    let mut server = installation.serve();
+    assert_eq!(server.get("/readyz").status, 200);
+    server.terminate();
+    let asked = Instant::now();
+    while server.get("/readyz").status == 200 {
+        assert!(asked.elapsed() < Duration::from_secs(1), "it takes too long to become unready");
+    }
+    // Unready, but still serving: a load balancer needs time to notice.
+    let started = server.post("/v1/verifications", &json!({"to": "+12125550123"}));
+    assert_eq!(started.status, 201, "{started:?}");
+    assert_eq!(server.get("/livez").status, 200);
+    assert!(server.wait().success());
+    assert!(asked.elapsed() >= Duration::from_secs(2));
+    TcpStream::connect(server.address()).unwrap_err();
+}
+
+#[test]
+fn the_audit_log_tells_of_starts_and_ends_and_is_whole_while_it_grows() {
+    let installation = Installation::new("server.drain_seconds = 0");
+    installation.serve().stop();
+    let server = installation.serve();
+    let verified = installation.run(&["audit", "verify"], &[]);
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert_eq!(said, "the audit log is whole: 3 entries\n", "{}", String::from_utf8_lossy(&verified.stderr));
+    server.stop();
+}
+
+#[test]
+fn a_backup_is_taken_while_serving_and_overwrites_nothing() {
+    let installation = Installation::new("server.drain_seconds = 0");
+    let server = installation.serve();
+    let id = server.post("/v1/verifications", &json!({"to": "+12125550123"})).text("id");
+    let copy = installation.path("copy.db");
+    let backup = || installation.run(&["backup"], &[copy.to_str().unwrap()]);
+    assert!(backup().status.success());
+    assert_eq!(backup().status.code(), Some(1), "the copy exists");
+    server.stop();
+
+    std::fs::rename(&copy, installation.path("countersign.db")).unwrap();
+    let restored = installation.serve();
+    assert_eq!(restored.get(&format!("/v1/verifications/{id}")).text("status"), "canceled");
+}
+
+#[test]
+fn other_keys_are_refused() {
+    let installation = Installation::new("");
+    installation.serve().stop();
+    std::fs::remove_file(installation.path("keys")).unwrap();
+    crate::support::keys(&installation.path("keys"));
+    let refused = installation.run(&["serve"], &[]);
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{why}");
+    assert!(why.contains("is not the one this store was written under"), "{why}");
+}
+
+#[test]
+fn metrics_may_have_a_listener_of_their_own() {
+    let installation = Installation::new("server.metrics_listen = '127.0.0.1:0'");
+    let server = installation.serve();
+    let printed = server.printed();
+    let address =
+        printed.strip_prefix("metrics on http://").and_then(|l| l.strip_suffix("/metrics\n")).unwrap();
+    let metrics = call(address.parse().unwrap(), "GET", "/metrics", &[], "").unwrap();
+    assert_eq!((metrics.status, server.get("/metrics").status), (200, 404));
+    assert!(metrics.body.contains("countersign_"), "{metrics:?}");
+}
+
+#[test]
+fn beside_the_api_they_are_served_there() {
+    let installation = Installation::new("");
+    let server = installation.serve();
+    assert_eq!(server.get("/metrics").status, 200);
+}

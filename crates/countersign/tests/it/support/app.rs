@@ -1,0 +1,164 @@
+//! The service in process: the demo tenants over an engine, a clock that tests push, chance that
+//! repeats, and a provider that records.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use countersign::dev;
+use countersign::service::{Parts, Service};
+use countersign_core::dispatcher::Dispatcher;
+use countersign_core::engine::Engine;
+use countersign_core::keys::KeyRing;
+use countersign_core::provider::RenderedMessage;
+use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys};
+use countersign_core::time::Clock;
+use countersign_http::front::ClientAddr;
+use countersign_http::ops::Readiness;
+use countersign_storage::sqlite::{SqliteEngine, SqliteOptions};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::Answer;
+
+/// The demo tenant's API key.
+pub(crate) const DEMO: &str = "csk_dev_demo_000000000000000000000000000000";
+
+/// The service in process. Dropping it with messages that nobody looked at fails the test.
+pub(crate) struct TestApp {
+    api: Router,
+    dispatcher: Arc<Dispatcher>,
+    provider: Arc<RecordingProvider>,
+    clock: Arc<ManualClock>,
+    /// Whether anything may have been queued since the last look.
+    unlooked: AtomicBool,
+    engine: Arc<dyn Engine>,
+    /// Holds the store of an engine that has one.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl TestApp {
+    /// Over the reference engine.
+    pub(crate) fn new() -> Self {
+        Self::over(Arc::new(MemoryEngine::new(keys())), Arc::new(keys()), None)
+    }
+
+    /// Over the embedded engine.
+    pub(crate) fn on_sqlite() -> Self {
+        let (folder, keys) = (tempfile::tempdir().unwrap(), Arc::new(keys()));
+        let path = folder.path().join("store.db");
+        let options = SqliteOptions::default();
+        let engine = SqliteEngine::open(&path, Arc::clone(&keys), options, ManualClock::START).unwrap();
+        Self::over(Arc::new(engine), keys, Some(folder))
+    }
+
+    fn over(engine: Arc<dyn Engine>, keys: Arc<KeyRing>, folder: Option<tempfile::TempDir>) -> Self {
+        // The hooks' client wants one, even if no hook is configured.
+        let _already_there = rustls::crypto::ring::default_provider().install_default();
+        let (clock, provider) = (Arc::new(ManualClock::default()), RecordingProvider::new("recorder"));
+        let mut routes = provider.routes();
+        routes.set_test(provider.route(0));
+        let service = Service::assemble(Parts {
+            engine: Arc::clone(&engine),
+            keys,
+            clock: Arc::clone(&clock) as _,
+            entropy: Arc::new(SeededEntropy::default()),
+            routes,
+            config: dev::config(),
+        });
+        let dispatcher = Arc::clone(&service.dispatcher);
+        let api = service.router(Readiness::default(), None, None).unwrap();
+        Self {
+            api,
+            dispatcher,
+            provider,
+            clock,
+            unlooked: AtomicBool::new(false),
+            engine,
+            _folder: folder,
+        }
+    }
+
+    /// A call with the demo key.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call("POST", path, &[("authorization", &format!("Bearer {DEMO}"))], Some(body)).await
+    }
+
+    /// A look with the demo key.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, &[("authorization", &format!("Bearer {DEMO}"))], None).await
+    }
+
+    /// A call with exactly these headers, and the content type if there is a body.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let client = ClientAddr { ip: [127, 0, 0, 1].into(), through_proxy: false };
+        let mut request = Request::builder().method(method).uri(path).extension(client);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.unlooked.store(true, Ordering::Relaxed);
+        let response = self.api.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        let text = |value: &axum::http::HeaderValue| value.to_str().unwrap().to_owned();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            body: String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
+        }
+    }
+
+    /// What was sent since the last look. Delivers what is queued first.
+    pub(crate) async fn sent(&self) -> Vec<RenderedMessage> {
+        while self.dispatcher.step().await.unwrap().claimed > 0 {}
+        self.unlooked.store(false, Ordering::Relaxed);
+        self.provider.take_sent()
+    }
+
+    /// The code of the one message that was sent since the last look.
+    pub(crate) async fn code(&self) -> String {
+        let sent = self.sent().await;
+        assert_eq!(sent.len(), 1, "{sent:?}");
+        sent[0].code.expose().to_owned()
+    }
+
+    /// Starts a login of this recipient and looks at the message; answers the verification's id and code.
+    pub(crate) async fn started(&self, to: &str) -> (String, String) {
+        let answer = self.post("/v1/verifications", serde_json::json!({"to": to, "purpose": "login"})).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        (answer.text("id"), self.code().await)
+    }
+
+    /// Pushes the clock forward.
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if std::thread::panicking() || !self.unlooked.load(Ordering::Relaxed) {
+            return;
+        }
+        let (engine, now) = (Arc::clone(&self.engine), self.clock.now());
+        // A thread of its own: this one may be inside a runtime.
+        let claimed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(engine.claim_messages(1, Duration::from_secs(1), now)).unwrap().len()
+        });
+        assert_eq!(claimed.join().unwrap(), 0, "the test did not look at a message that was queued");
+    }
+}

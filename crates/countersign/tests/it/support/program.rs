@@ -1,0 +1,190 @@
+//! The program as a process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::http::{Answer, call};
+
+/// How long the program may take to start or to end before that is a failure.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program with these arguments, run to its end.
+pub(crate) fn program(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(arguments).env_remove("COUNTERSIGN_KEYS");
+    command
+}
+
+/// A fresh key file.
+pub(crate) fn keys(path: &Path) {
+    let made = program(&["keys", "generate", "--out", path.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// A folder with a configuration, keys and, once it ran, a store.
+pub(crate) struct Installation {
+    folder: tempfile::TempDir,
+}
+
+impl Installation {
+    /// An installation of a tenant `acme` with the API key `csk_test`, and `more` configuration.
+    pub(crate) fn new(more: &str) -> Self {
+        let installation = Self { folder: tempfile::tempdir().unwrap() };
+        keys(&installation.path("keys"));
+        installation.configure(&format!(
+            "server.listen = '127.0.0.1:0'\n\
+             {more}\n\
+             [keys]\nfile = 'keys'\n\
+             [[providers]]\nkind = 'webhook'\nname = 'nobody'\nurl = 'http://127.0.0.1:9/'\n\
+             signing_keys = ['0123456789abcdef']\nchannels = ['sms', 'email']\n\
+             [[tenants]]\nid = 'acme'\nbrand = 'Acme'\n\
+             [[tenants.api_keys]]\nname = 'test'\nsha256 = '{}'\nscopes = ['verify', 'read-code', 'admin']\n",
+            sha256("csk_test")
+        ));
+        installation
+    }
+
+    pub(crate) fn configure(&self, text: &str) {
+        std::fs::write(self.path("c.toml"), text).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command on it to its end.
+    pub(crate) fn run(&self, before: &[&str], after: &[&str]) -> Output {
+        let config = self.path("c.toml");
+        program(&[before, &["--config", config.to_str().unwrap()], after].concat())
+    }
+
+    /// Serves from it.
+    pub(crate) fn serve(&self) -> Server {
+        Server::spawn(&["serve", "--config", self.path("c.toml").to_str().unwrap()], "csk_test")
+    }
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text))
+}
+
+/// A running process. Dropping it kills it.
+pub(crate) struct Server {
+    process: Child,
+    address: SocketAddr,
+    authorization: String,
+    /// What it prints after the line with its address.
+    output: Receiver<String>,
+}
+
+impl Server {
+    /// `countersign dev` with its data in `folder`.
+    pub(crate) fn dev(folder: &Path, more: &[&str]) -> Self {
+        let folder = folder.to_str().unwrap();
+        let arguments = [&["dev", "--listen", "127.0.0.1:0", "--data-dir", folder], more].concat();
+        Self::spawn(&arguments, super::DEMO)
+    }
+
+    fn spawn(arguments: &[&str], key: &str) -> Self {
+        let mut process = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (line, output) = channel();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|l| line.send(l)));
+        let first = output.recv_timeout(PATIENCE);
+        let address = first.ok().and_then(|l| l.strip_prefix("listening on http://")?.parse().ok());
+        let Some(address) = address else {
+            let _already_gone = process.kill();
+            let mut why = String::new();
+            process.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            panic!("the program does not listen: {why}");
+        };
+        // Its log goes nowhere, but must go.
+        let mut log = process.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { process, address, authorization: format!("Authorization: Bearer {key}"), output }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has printed since the line with its address.
+    pub(crate) fn printed(&self) -> String {
+        let mut text = String::new();
+        while let Ok(line) = self.output.recv_timeout(Duration::from_millis(500)) {
+            text += &line;
+            text.push('\n');
+        }
+        text
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        call(self.address, "GET", path, &[&self.authorization], "").unwrap()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[&self.authorization, "Content-Type: application/json"], &body.to_string())
+    }
+
+    /// A call with exactly these headers.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        call(self.address, method, path, headers, body).unwrap()
+    }
+
+    /// The code of the latest message to an address, from the inbox, as soon as it is there.
+    pub(crate) fn code_for(&self, to: &str) -> String {
+        let query = format!("/dev/inbox?limit=1&to={}", to.replace('+', "%2B"));
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let inbox = self.get(&query).json();
+            if let Some(code) = inbox["messages"][0]["code"].as_str() {
+                return code.to_owned();
+            }
+            assert!(Instant::now() < patience, "no message arrived");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < patience, "the program does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// SIGTERM, and a good end.
+    pub(crate) fn stop(mut self) {
+        self.terminate();
+        let status = self.wait();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _already_gone = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
