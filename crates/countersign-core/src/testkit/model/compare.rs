@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use proptest::{prop_assert, prop_assert_eq};
 
+use super::book::Event;
 use super::cast::{address, is_own_code};
-use super::reference::{Event, NoteState};
+use super::reference::NoteState;
 use super::steps::{GHOST, Who};
 use super::walk::{Result, Walk, fail};
 use crate::code::Code;
@@ -41,7 +42,7 @@ impl<F: EngineFixture> Walk<'_, F> {
     }
 
     pub(super) fn compare_verification(&self, proof: usize, seen: &Verification) -> Result {
-        let (expected, now) = (&self.model.proofs[proof], self.model.now);
+        let (expected, now) = (&self.model.proofs[proof], self.model.now());
         prop_assert_eq!(Some(seen.id), expected.id, "which one");
         prop_assert_eq!(seen.status_at(now), expected.status(now), "status");
         prop_assert_eq!(seen.ended_at(now), expected.end(now).map(|(_, at)| at), "its end");
@@ -84,20 +85,20 @@ impl<F: EngineFixture> Walk<'_, F> {
     }
 
     pub(super) async fn compare_ledger(&self, tenant: u8, who: Who) -> Result {
-        let (now, party) = (self.model.now, (tenant, who));
+        let (now, party) = (self.model.now(), (tenant, who));
         let budget = self.recipient(tenant, who).budget;
         let ledger = self.engine().recipient(self.tenant(tenant), &budget).await?;
         let seen = ledger.windows(now);
-        let hour = |event| self.model.count(party, event, Duration::from_secs(3_600));
-        let day = |event| self.model.count(party, event, Duration::from_secs(86_400));
+        let hour = |event| self.model.book.count(party, event, Duration::from_secs(3_600));
+        let day = |event| self.model.book.count(party, event, Duration::from_secs(86_400));
         let both = |event| (hour(event), day(event));
         prop_assert_eq!((seen.starts_hour, seen.starts_day), both(Event::Start), "starts");
         prop_assert_eq!((seen.sends_hour, seen.sends_day), both(Event::Send), "messages");
         let failed = (seen.failed_checks_hour, seen.failed_checks_day);
         prop_assert_eq!(failed, both(Event::Failure), "failed checks");
-        prop_assert_eq!(seen.consecutive_failures, self.model.row_of_failures(party), "row of failures");
+        prop_assert_eq!(seen.consecutive_failures, self.model.book.row_of_failures(party), "row of failures");
         let hold = ledger.hold(&self.caps.recipient, now).map(Hold::retry_after);
-        prop_assert_eq!(hold, self.model.hold(party), "hold");
+        prop_assert_eq!(hold, self.model.book.hold(party), "hold");
         Ok(())
     }
 
@@ -138,8 +139,8 @@ impl<F: EngineFixture> Walk<'_, F> {
 
     /// Notes how everything stands in the end.
     pub(super) fn see_the_end(&mut self) {
-        let is_held = |who| (0..2).any(|tenant| self.model.hold((tenant, who)).is_some());
-        let has_failed = |who| (0..2).any(|tenant| self.model.row_of_failures((tenant, who)) > 0);
+        let is_held = |who| (0..2).any(|tenant| self.model.book.hold((tenant, who)).is_some());
+        let has_failed = |who| (0..2).any(|tenant| self.model.book.row_of_failures((tenant, who)) > 0);
         let there_is = [
             ("a deleted verification", self.model.proofs.iter().any(|proof| proof.deleted)),
             ("a hold", (0..=GHOST).any(is_held)),

@@ -7,6 +7,7 @@
 //! - `COUNTERSIGN_MODEL_CASES`: how many sequences (10 000).
 //! - `COUNTERSIGN_MODEL_SEED`: from which seed (0).
 
+mod book;
 mod cast;
 mod compare;
 mod reference;
@@ -147,7 +148,7 @@ impl<F: EngineFixture> Stage<F> {
             clear(self.fixture.engine().as_ref(), begin).await?;
             let mut walk = Walk::new(&mut self.fixture, sequence, self.played, begin);
             let result = walk.through(&sequence.steps).await;
-            self.now = walk.model.now;
+            self.now = walk.model.now();
             self.seen.append(&mut walk.seen);
             result
         })

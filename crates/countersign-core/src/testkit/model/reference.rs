@@ -3,9 +3,10 @@
 //! It keeps all that ever happened and counts when asked, so there is no counter that could be
 //! forgotten, reset or double. It calls no rule of the core.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::book::{Book, Event, Party};
 use super::steps::Who;
 use crate::code::Code;
 use crate::engine::{Delivery, Intent, Refusal, Rejection};
@@ -15,21 +16,7 @@ use crate::policy::{Caps, CodeSharing, ResendCode, Terms};
 use crate::time::Timestamp;
 use crate::verification::Status;
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
-const QUARTER: i64 = 900_000;
 const LEASE: Duration = Duration::from_secs(30);
-
-/// Whose recipient: ledgers are per tenant.
-type Party = (u8, Who);
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
-    Start,
-    Send,
-    Return,
-    Failure,
-}
 
 /// One verification.
 pub(super) struct Proof {
@@ -109,18 +96,11 @@ pub(super) enum Checked {
 
 /// Everything that is known.
 pub(super) struct Model {
-    pub(super) now: Timestamp,
+    pub(super) book: Book,
     terms: Terms,
-    caps: Caps,
     pub(super) proofs: Vec<Proof>,
-    /// Which address joined which verification, in order.
+    /// Which address joined which verification for which purpose, in order.
     joined: Vec<(Party, u8, usize)>,
-    events: Vec<(Party, Event, Timestamp)>,
-    failures_in_a_row: BTreeMap<Party, u32>,
-    held: BTreeSet<Party>,
-    client_starts: Vec<(u8, u8, Timestamp)>,
-    failed_checks: Vec<(u8, u64, Timestamp)>,
-    spent: Vec<(u8, u64, Timestamp)>,
 }
 
 impl Proof {
@@ -154,122 +134,32 @@ impl Note {
 
 impl Model {
     pub(super) fn new(terms: Terms, caps: Caps, now: Timestamp) -> Self {
-        Self {
-            now,
-            terms,
-            caps,
-            proofs: Vec::new(),
-            joined: Vec::new(),
-            events: Vec::new(),
-            failures_in_a_row: BTreeMap::new(),
-            held: BTreeSet::new(),
-            client_starts: Vec::new(),
-            failed_checks: Vec::new(),
-            spent: Vec::new(),
-        }
+        Self { book: Book::new(caps, now), terms, proofs: Vec::new(), joined: Vec::new() }
     }
 
-    // -- counting --
-
-    pub(super) fn count(&self, party: Party, event: Event, window: Duration) -> u32 {
-        u32::try_from(self.times(party, event, window).len()).expect("a sequence is short")
-    }
-
-    fn times(&self, party: Party, event: Event, window: Duration) -> Vec<Timestamp> {
-        let theirs = self.events.iter().filter(|(whose, what, _)| (*whose, *what) == (party, event));
-        theirs.map(|(_, _, at)| *at).filter(|at| self.now.since(*at) < window).collect()
-    }
-
-    /// How long until the events within the window are fewer than `cap`.
-    fn wait(&self, times: &[Timestamp], cap: u32, window: Duration) -> Option<Duration> {
-        let leaving = times.len().checked_sub(cap as usize)?;
-        Some(self.now.until(times[leaving] + window))
-    }
-
-    fn wait_for(&self, party: Party, event: Event, cap: u32, window: Duration) -> Option<Duration> {
-        self.wait(&self.times(party, event, window), cap, window)
-    }
-
-    /// Sums of the whole tenant go by quarters of an hour, each counted until all of it is a day old.
-    fn day_of(&self, tenant: u8, log: &[(u8, u64, Timestamp)]) -> (u64, Duration) {
-        let quarter = |at: Timestamp| at.as_millis().div_euclid(QUARTER);
-        let counted =
-            log.iter().filter(|(whose, _, at)| *whose == tenant && quarter(*at) >= quarter(self.now - DAY));
-        let sum = counted.clone().map(|(_, amount, _)| amount).sum();
-        let oldest = counted.map(|(_, _, at)| quarter(*at)).min().unwrap_or_default();
-        (sum, self.now.until(Timestamp::from_millis((oldest + 1) * QUARTER) + DAY))
-    }
-
-    pub(super) fn row_of_failures(&self, party: Party) -> u32 {
-        self.failures_in_a_row.get(&party).copied().unwrap_or_default()
-    }
-
-    pub(super) fn hold(&self, party: Party) -> Option<Duration> {
-        let cap = self.caps.recipient.failed_checks_per_day;
-        if self.held.contains(&party) { Some(DAY) } else { self.wait_for(party, Event::Failure, cap, DAY) }
-    }
-
-    fn held(&self, tenant: u8, to: &[Who]) -> Option<Duration> {
-        to.iter().filter_map(|who| self.hold((tenant, *who))).max()
-    }
-
-    fn failure_budget(&self, tenant: u8) -> Option<Duration> {
-        let (sum, wait) = self.day_of(tenant, &self.failed_checks);
-        (sum >= u64::from(self.caps.tenant_failed_checks_per_day)).then_some(wait)
-    }
-
-    // -- what forbids a send --
-
-    fn forbids_anything(&self, tenant: u8, to: &[Who]) -> Option<Refusal> {
-        let held = self.held(tenant, to).map(|retry_after| Refusal::RecipientHeld { retry_after });
-        held.or_else(|| self.failure_budget(tenant).map(|retry_after| Refusal::TenantBudget { retry_after }))
-    }
-
-    fn forbids_newcomers(&self, tenant: u8, to: &[Who], delivery: Delivery) -> Option<Refusal> {
-        let caps = self.caps.recipient;
-        let wait = |who: &Who| {
-            let party = (tenant, *who);
-            if delivery == Delivery::Return {
-                return self.wait_for(party, Event::Return, caps.returns_per_hour, HOUR);
-            }
-            let hour = self.wait_for(party, Event::Start, caps.starts_per_hour, HOUR);
-            hour.max(self.wait_for(party, Event::Start, caps.starts_per_day, DAY))
-        };
-        to.iter().filter_map(wait).max().map(|retry_after| Refusal::RecipientLimit { retry_after })
-    }
-
-    fn forbids_client(&self, tenant: u8, client: u8) -> Option<Refusal> {
-        let theirs = self.client_starts.iter().filter(|(t, c, _)| (*t, *c) == (tenant, client));
-        let times: Vec<_> = theirs.map(|t| t.2).filter(|at| self.now.since(*at) < HOUR).collect();
-        let wait = self.wait(&times, self.caps.client_starts_per_hour?, HOUR);
-        wait.filter(|_| client != 0).map(|retry_after| Refusal::ClientLimit { retry_after })
-    }
-
-    fn forbids_cost(&self, tenant: u8, delivery: Delivery, cost: u64) -> Option<Refusal> {
-        let cap = self.caps.tenant_spend_per_day_micros.filter(|_| delivery == Delivery::Send)?;
-        let (sum, wait) = self.day_of(tenant, &self.spent);
-        // With nothing spent there is nothing to wait for; costs in the model stay below the cap.
-        (sum + cost > cap).then_some(Refusal::TenantBudget { retry_after: wait })
+    pub(super) fn now(&self) -> Timestamp {
+        self.book.now
     }
 
     fn forbids_opening(&self, ask: &Ask) -> Option<Refusal> {
-        self.forbids_newcomers(ask.tenant, &ask.to, ask.delivery)
-            .or_else(|| self.forbids_client(ask.tenant, ask.client))
-            .or_else(|| self.forbids_cost(ask.tenant, ask.delivery, ask.cost))
+        self.book
+            .forbids_newcomers(ask.tenant, &ask.to, ask.delivery)
+            .or_else(|| self.book.forbids_client(ask.tenant, ask.client))
+            .or_else(|| self.book.forbids_cost(ask.tenant, ask.delivery, ask.cost))
     }
 
     /// Codes that are handed back know no cool-down and are no sends.
     fn forbids_sending(&self, proof: &Proof, to: &[Who], delivery: Delivery) -> Option<Refusal> {
         if delivery == Delivery::Return {
-            return self.forbids_newcomers(proof.tenant, to, delivery);
+            return self.book.forbids_newcomers(proof.tenant, to, delivery);
         }
         if proof.sends >= self.terms.max_sends {
-            return Some(Refusal::SendsExhausted { retry_after: self.now.until(proof.deadline) });
+            return Some(Refusal::SendsExhausted { retry_after: self.now().until(proof.deadline) });
         }
         let cool_downs = &self.terms.cool_downs;
         let cool_down = cool_downs.get(usize::from(proof.sends).saturating_sub(1)).or(cool_downs.last());
         let next = proof.last_send? + *cool_down?;
-        (self.now < next).then(|| Refusal::CoolDown { retry_after: self.now.until(next) })
+        (self.now() < next).then(|| Refusal::CoolDown { retry_after: self.now().until(next) })
     }
 
     // -- the verbs --
@@ -282,8 +172,8 @@ impl Model {
     }
 
     pub(super) fn start(&mut self, ask: &Ask) -> Sent {
-        let now = self.now;
-        if let Some(refusal) = self.forbids_anything(ask.tenant, &ask.to) {
+        let now = self.now();
+        if let Some(refusal) = self.book.forbids_anything(ask.tenant, &ask.to) {
             return Sent::Refused(refusal);
         }
         let latest: BTreeSet<usize> =
@@ -321,20 +211,18 @@ impl Model {
         let is_new = |who: &&Who| proof.addresses.iter().all(|a| a.who != **who);
         let newcomers: Vec<Who> = ask.to.iter().filter(is_new).copied().collect();
         self.forbids_sending(proof, &ask.to, ask.delivery)
-            .or_else(|| self.forbids_newcomers(ask.tenant, &newcomers, ask.delivery))
-            .or_else(|| self.forbids_cost(ask.tenant, ask.delivery, ask.cost))
+            .or_else(|| self.book.forbids_newcomers(ask.tenant, &newcomers, ask.delivery))
+            .or_else(|| self.book.forbids_cost(ask.tenant, ask.delivery, ask.cost))
     }
 
     fn open(&mut self, ask: &Ask) -> usize {
-        if ask.client != 0 {
-            self.client_starts.push((ask.tenant, ask.client, self.now));
-        }
+        self.book.write_client(ask.tenant, ask.client);
         self.proofs.push(Proof {
             id: None,
             tenant: ask.tenant,
             context: ask.context,
-            opened: self.now,
-            deadline: self.now + self.terms.window,
+            opened: self.now(),
+            deadline: self.now() + self.terms.window,
             ended: None,
             sends: 0,
             last_send: None,
@@ -349,29 +237,27 @@ impl Model {
 
     /// The address' place in the verification; a newcomer is charged a start.
     fn join(&mut self, proof: usize, who: Who, ask: &Ask) -> usize {
-        let addresses = &mut self.proofs[proof].addresses;
+        let (now, addresses) = (self.now(), &mut self.proofs[proof].addresses);
         if let Some(known) = addresses.iter().position(|a| a.who == who) {
             return known;
         }
         let somebody = ask.delivery != Delivery::Pretend;
-        addresses.push(Address { who, somebody, code: None, past: Vec::new(), dies: self.now, kept: false });
+        addresses.push(Address { who, somebody, code: None, past: Vec::new(), dies: now, kept: false });
         let place = addresses.len() - 1;
         self.joined.push(((ask.tenant, who), ask.purpose, proof));
         if ask.delivery != Delivery::Return {
-            self.events.push(((ask.tenant, who), Event::Start, self.now));
+            self.book.write((ask.tenant, who), Event::Start);
         }
         place
     }
 
     fn issue(&mut self, proof: usize, to: Vec<usize>, delivery: Delivery, own: Option<&Code>, cost: u64) {
-        let (now, terms, proof) = (self.now, &self.terms, &mut self.proofs[proof]);
+        let (now, terms, proof) = (self.now(), &self.terms, &mut self.proofs[proof]);
         if delivery != Delivery::Return {
             proof.sends += 1;
             proof.last_send = Some(now);
         }
-        if delivery == Delivery::Send && cost > 0 && self.caps.tenant_spend_per_day_micros.is_some() {
-            self.spent.push((proof.tenant, cost, now));
-        }
+        self.book.write_cost(proof.tenant, delivery, cost);
         let repeats = terms.resend_code == ResendCode::Same || proof.own_code;
         let deadline = proof.deadline.min(now + terms.code_life);
         let groups: Vec<Vec<usize>> = match terms.sharing {
@@ -398,7 +284,7 @@ impl Model {
         for place in to {
             let Address { who, somebody, dies, .. } = proof.addresses[place];
             let event = if delivery == Delivery::Return { Event::Return } else { Event::Send };
-            self.events.push(((proof.tenant, who), event, now));
+            self.book.write((proof.tenant, who), event);
             if delivery == Delivery::Send && somebody {
                 proof.drop_notes(Some(place), Abandoned::Superseded);
                 let state = NoteState::Waiting { at: now };
@@ -410,15 +296,16 @@ impl Model {
     pub(super) fn resend(&mut self, tenant: u8, proof: usize, delivery: Delivery, cost: u64) -> Sent {
         let known = self.known(tenant, proof);
         let Some(running) = known else { return Sent::Refused(Refusal::NotFound) };
-        let status = running.status(self.now);
+        let status = running.status(self.now());
         if status != Status::Pending {
             return Sent::Refused(Refusal::NotPending { status });
         }
         let to: Vec<Who> = running.addresses.iter().map(|a| a.who).collect();
         let refusal = self
+            .book
             .forbids_anything(tenant, &to)
             .or_else(|| self.forbids_sending(running, &to, delivery))
-            .or_else(|| self.forbids_cost(tenant, delivery, cost));
+            .or_else(|| self.book.forbids_cost(tenant, delivery, cost));
         if let Some(refusal) = refusal {
             return Sent::Refused(refusal);
         }
@@ -440,7 +327,7 @@ impl Model {
         context: u8,
         consume: bool,
     ) -> Checked {
-        let now = self.now;
+        let now = self.now();
         let Some(found) = self.known(tenant, proof) else { return Checked::NotFound };
         let rejected = |reason, retry_after| Checked::Rejected(proof, reason, retry_after);
         let window = now.until(found.deadline);
@@ -452,10 +339,10 @@ impl Model {
             Status::Exhausted => return rejected(Rejection::Exhausted, window),
         }
         let parties: Vec<Party> = found.addresses.iter().map(|a| (tenant, a.who)).collect();
-        if let Some(wait) = parties.iter().filter_map(|party| self.hold(*party)).max() {
+        if let Some(wait) = parties.iter().filter_map(|party| self.book.hold(*party)).max() {
             return rejected(Rejection::RecipientHeld, wait);
         }
-        if let Some(wait) = self.failure_budget(tenant) {
+        if let Some(wait) = self.book.failure_budget(tenant) {
             return Checked::TenantBudget(wait);
         }
         let named = |a: &&Address| only.is_none_or(|who| a.who == who) && now < a.dies;
@@ -468,19 +355,9 @@ impl Model {
         let proven: Vec<Party> = live.iter().filter(right).map(|a| (tenant, a.who)).collect();
         let used_up = found.checks + 1 >= self.terms.max_checks;
         if proven.is_empty() {
-            self.failed_checks.push((tenant, 1, now));
-            for party in parties {
-                self.events.push((party, Event::Failure, now));
-                let row = self.failures_in_a_row.entry(party).or_default();
-                *row += 1;
-                if *row >= self.caps.recipient.hold_after {
-                    self.held.insert(party);
-                }
-            }
+            self.book.write_failure(tenant, &parties);
         }
-        for party in &proven {
-            self.failures_in_a_row.remove(party);
-        }
+        self.book.write_success(&proven);
         let found = &mut self.proofs[proof];
         found.checks += 1;
         match (proven.is_empty(), consume) {
@@ -495,26 +372,15 @@ impl Model {
 
     /// How it stands afterwards; `None` when there is none.
     pub(super) fn cancel(&mut self, tenant: u8, proof: usize) -> Option<Status> {
-        let now = self.now;
+        let now = self.now();
         if self.known(tenant, proof)?.status(now) == Status::Pending {
             self.proofs[proof].finish(Status::Canceled, now);
         }
         Some(self.proofs[proof].status(now))
     }
 
-    /// Whether there was a hold to lift.
-    pub(super) fn release(&mut self, party: Party) -> bool {
-        let was_held = self.hold(party).is_some();
-        if was_held {
-            self.held.remove(&party);
-            self.failures_in_a_row.remove(&party);
-            self.events.retain(|(whose, what, _)| (*whose, *what) != (party, Event::Failure));
-        }
-        was_held
-    }
-
     pub(super) fn erase(&mut self, (tenant, who): Party) {
-        let now = self.now;
+        let now = self.now();
         let theirs = |p: &&mut Proof| p.tenant == tenant && p.addresses.iter().any(|a| a.who == who);
         for proof in self.proofs.iter_mut().filter(theirs) {
             if proof.status(now) == Status::Pending {
@@ -528,7 +394,7 @@ impl Model {
 
     /// Every message that is due is leased, or is over. Answers which are leased, with their submission.
     pub(super) fn claim(&mut self) -> Vec<(MessageId, u8)> {
-        let now = self.now;
+        let now = self.now();
         let mut leased = Vec::new();
         for note in self.proofs.iter_mut().filter(|p| !p.deleted).flat_map(|p| &mut p.messages) {
             match note.state {
@@ -542,7 +408,7 @@ impl Model {
             } else {
                 note.submissions += 1;
                 note.state = NoteState::Leased { until: now + LEASE };
-                leased.extend(note.id.map(|id| (id, note.submissions)));
+                leased.push((note.id.expect("seen when it was queued"), note.submissions));
             }
         }
         leased
@@ -567,7 +433,7 @@ impl Model {
         submission: u8,
         retry_after: Result<Duration, Abandoned>,
     ) {
-        let now = self.now;
+        let now = self.now();
         let Some(note) = self.note(id) else { return };
         if !matches!(note.state, NoteState::Leased { .. }) || note.submissions != submission {
             return;
@@ -582,18 +448,13 @@ impl Model {
 
     /// Everything whose time has come is cleared up.
     pub(super) fn sweep(&mut self) {
-        let (now, keep) = (self.now, self.terms.keep_record);
+        let (now, keep) = (self.now(), self.terms.keep_record);
         for proof in &mut self.proofs {
             let Some((_, ended)) = proof.end(now) else { continue };
             proof.drop_notes(None, Abandoned::Expired);
             proof.deleted |= ended + keep <= now;
         }
-        let held = &self.held;
-        let events = &self.events;
-        self.failures_in_a_row.retain(|party, _| {
-            let newest = events.iter().filter(|(whose, _, _)| whose == party).map(|(_, _, at)| *at).max();
-            held.contains(party) || newest.is_some_and(|newest| now < newest + 30 * DAY)
-        });
+        self.book.forget();
     }
 }
 

@@ -92,7 +92,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
 
     /// The instant that commands carry.
     pub(super) fn now(&self) -> Timestamp {
-        self.model.now - self.set_back
+        self.model.now() - self.set_back
     }
 
     pub(super) async fn through(&mut self, steps: &[Step]) -> Result {
@@ -110,12 +110,12 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
     async fn step(&mut self, step: &Step) -> Result {
         match step {
             Step::Wait(time) => {
-                self.model.now = self.model.now + *time;
+                self.model.book.now = self.model.now() + *time;
                 self.set_back = Duration::ZERO;
                 Ok(())
             }
             Step::SetBack(time) => {
-                self.engine().probe(self.model.now).await?;
+                self.engine().probe(self.model.now()).await?;
                 self.set_back = *time;
                 Ok(())
             }
@@ -137,7 +137,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             Step::Release { tenant, who } => {
                 let command = self.administer(*tenant, *who, "recipient.released");
                 let lifted = self.engine().release(command).await?;
-                prop_assert_eq!(lifted, self.model.release((*tenant, *who)), "released");
+                prop_assert_eq!(lifted, self.model.book.release((*tenant, *who)), "released");
                 self.compare_ledger(*tenant, *who).await
             }
             Step::Erase { tenant, who } => {
@@ -220,7 +220,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
         at: Timestamp,
         claim: Option<IdempotencyClaim>,
     ) -> Result {
-        prop_assert_eq!(at, self.model.now, "judged at");
+        prop_assert_eq!(at, self.model.now(), "judged at");
         let mut accepted = match outcome {
             SendOutcome::Accepted(accepted) => accepted,
             SendOutcome::Refused(refusal) => {
@@ -281,7 +281,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
         };
         let answer = self.engine().check(command).await?;
         let Some((outcome, at)) = self.once(tenant, claim, answer, Outcome::Check)? else { return Ok(()) };
-        prop_assert_eq!(at, self.model.now, "judged at");
+        prop_assert_eq!(at, self.model.now(), "judged at");
         let charged = |model: &Model| model.proofs.get(proof).map(|p| p.checks);
         let before = charged(&self.model);
         let expected = self.model.check(tenant, proof, only, &code, context, consume);
@@ -407,7 +407,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
         answer: Idempotent<O>,
         outcome: fn(O) -> Outcome,
     ) -> Result<Option<(O, Timestamp)>> {
-        let is_kept = |a: &&Answer| self.model.now.since(a.at) < Duration::from_secs(86_400);
+        let is_kept = |a: &&Answer| self.model.now().since(a.at) < Duration::from_secs(86_400);
         let earlier = claim.and_then(|c| self.answers.get(&(tenant, c.key[0]))).filter(is_kept);
         let named = match (answer, earlier) {
             (Idempotent::Fresh { outcome, at }, None) => return Ok(Some((outcome, at))),

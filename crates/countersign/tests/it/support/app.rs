@@ -72,15 +72,7 @@ impl TestApp {
         });
         let dispatcher = Arc::clone(&service.dispatcher);
         let api = service.router(Readiness::default(), None, None).unwrap();
-        Self {
-            api,
-            dispatcher,
-            provider,
-            clock,
-            unlooked: AtomicBool::new(false),
-            engine,
-            _folder: folder,
-        }
+        Self { api, dispatcher, provider, clock, unlooked: AtomicBool::new(false), engine, _folder: folder }
     }
 
     /// A call with the demo key.
