@@ -5,7 +5,6 @@ pub mod commands;
 pub mod conformance;
 mod doubles;
 mod memory;
-pub mod model;
 
 use std::collections::BTreeMap;
 

@@ -6,5 +6,6 @@ mod cli;
 mod crash;
 mod dev;
 mod native;
+mod peer_faults;
 mod serve;
 mod support;

@@ -1,6 +1,7 @@
 //! What tests of the whole program have in common.
 
 mod app;
+mod down;
 mod http;
 mod program;
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -62,6 +63,19 @@ impl Installation {
         self.folder.path().join(name)
     }
 
+    /// Adds to its configuration.
+    pub(crate) fn configure_more(&self, text: &str) {
+        let before = std::fs::read_to_string(self.path("c.toml")).unwrap();
+        self.configure(&format!("{before}\n{text}"));
+    }
+
+    /// The bytes of its store: the database and what stands beside it.
+    pub(crate) fn store(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().path());
+        let store = files.filter(|file| file.to_string_lossy().contains(".db"));
+        store.flat_map(|file| std::fs::read(file).unwrap()).collect()
+    }
+
     /// Runs a command on it to its end.
     pub(crate) fn run(&self, before: &[&str], after: &[&str]) -> Output {
         let config = self.path("c.toml");
@@ -86,6 +100,8 @@ pub(crate) struct Server {
     authorization: String,
     /// What it prints after the line with its address.
     output: Receiver<String>,
+    /// What it has logged.
+    log: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -109,10 +125,18 @@ impl Server {
             process.stderr.take().unwrap().read_to_string(&mut why).unwrap();
             panic!("the program does not listen: {why}");
         };
-        // Its log goes nowhere, but must go.
-        let mut log = process.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { process, address, authorization: format!("Authorization: Bearer {key}"), output }
+        // Whether or not somebody reads its log, it must go somewhere.
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let log: Arc<Mutex<String>> = Arc::default();
+        let lines = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let mut log = lines.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { process, address, authorization: format!("Authorization: Bearer {key}"), output, log }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -127,6 +151,11 @@ impl Server {
             text.push('\n');
         }
         text
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

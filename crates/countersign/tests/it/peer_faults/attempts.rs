@@ -1,0 +1,130 @@
+//! How many guesses there are, and what does not bring more.
+
+use serde_json::json;
+
+use super::{MAILBOX, NUMBER, check, guess_wrong, login, resend, status, wrong, zap};
+use crate::support::TestApp;
+
+/// Peer fault 3: the start counted as a try and the limit was tested after adding, so that the last
+/// try refused the right code.
+#[tokio::test]
+async fn the_fifth_of_five_guesses_is_accepted_when_it_is_right() {
+    let app = TestApp::new();
+    let (id, code) = app.started(NUMBER).await;
+    for used in 1..=4 {
+        assert_eq!(check(&app, &id, &wrong(&code)).await["checks"], json!({"used": used, "max": 5}));
+    }
+    assert_eq!(check(&app, &id, &code).await["valid"], true);
+}
+
+/// Peer fault 10: tries were kept with the code, and a new send set them to zero.
+#[tokio::test]
+async fn a_resend_brings_no_guesses_back() {
+    let app = TestApp::new();
+    let (id, code) = app.started(NUMBER).await;
+    guess_wrong(&app, &id, &code, 3).await;
+    app.advance(30);
+    assert_eq!(resend(&app, &id).await.json()["checks"], json!({"used": 3, "max": 5}));
+    app.sent().await;
+    guess_wrong(&app, &id, &code, 2).await;
+    assert_eq!(check(&app, &id, &code).await["reason"], "exhausted");
+}
+
+/// Peer fault 11: a wrong guess deleted the row and wrote it again; a resend or a right guess in the
+/// gap met the old code, or none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_guess_a_resend_and_a_right_guess_may_meet() {
+    let app = TestApp::on_sqlite();
+    let (id, code) = app.started(NUMBER).await;
+    app.advance(30);
+    let mistyped = wrong(&code);
+    let (wrong, again) = tokio::join!(check(&app, &id, &mistyped), resend(&app, &id));
+    assert_eq!((&wrong["reason"], again.status), (&json!("wrong_code"), 200));
+    assert_eq!(app.code().await, code);
+    assert_eq!(check(&app, &id, &code).await["valid"], true);
+}
+
+/// Peer faults 16 and 31: a wrong code wrote nothing, and the only limit was one per network address.
+#[tokio::test]
+async fn guesses_are_counted_wherever_they_come_from() {
+    let app = TestApp::new();
+    let (id, code) = app.started(NUMBER).await;
+    let path = format!("/v1/verifications/{id}/check");
+    let key = format!("Bearer {}", crate::support::DEMO);
+    for last in 1..=5 {
+        let from = format!("203.0.113.{last}");
+        let headers = [("authorization", key.as_str()), ("x-forwarded-for", from.as_str())];
+        app.call("POST", &path, &headers, Some(json!({"code": wrong(&code)}))).await;
+    }
+    assert_eq!(check(&app, &id, &code).await["reason"], "exhausted");
+}
+
+/// Peer faults 18 and 39: tries were limited per code and codes were not, so that one guess each was
+/// sprayed over many of them.
+#[tokio::test]
+async fn guesses_are_capped_per_recipient_over_all_verifications() {
+    let app = TestApp::new();
+    for n in 1..=5 {
+        let start = json!({"to": NUMBER, "purpose": format!("purpose{n}")});
+        let id = app.post("/v1/verifications", start).await.text("id");
+        let code = app.code().await;
+        guess_wrong(&app, &id, &code, 4).await;
+        if n == 5 {
+            let held = check(&app, &id, &code).await;
+            assert_eq!((&held["valid"], &held["reason"]), (&json!(false), &json!("recipient_held")));
+            assert_eq!(held["checks"]["used"], 4, "nothing is compared and nothing charged");
+        }
+    }
+}
+
+/// Peer fault 23: newer APIs of the same product went around the lock-out.
+/// Peer fault 27: one path to the check had no limit at all.
+#[tokio::test]
+async fn every_dialect_counts_in_the_same_ledger() {
+    let app = TestApp::new();
+    zap(&app, "/v1/otp/", json!({"userId": "ann", "email": MAILBOX})).await;
+    let guess = json!({"identity": MAILBOX, "otp": wrong(&app.code().await)});
+    for _ in 0..5 {
+        assert_eq!(zap(&app, "/v1/otp/verify", guess.clone()).await.status, 400);
+    }
+    assert_eq!(zap(&app, "/v1/otp/verify", guess).await.text("data"), "Too many attempts");
+    let known = app.get(&format!("/v1/recipients/{MAILBOX}")).await.json();
+    assert_eq!(known["failed_checks"]["last_24h"], 5, "{known}");
+}
+
+/// Peer fault 32: one limit was not looked at while another was switched on.
+#[tokio::test]
+async fn of_two_limits_the_stricter_one_wins() {
+    let app = TestApp::new();
+    for n in 1..=4 {
+        let start = json!({"to": NUMBER, "purpose": format!("purpose{n}")});
+        let id = app.post("/v1/verifications", start).await.text("id");
+        let code = app.code().await;
+        guess_wrong(&app, &id, &code, 5).await;
+        let over = check(&app, &id, &code).await; // 5 of 5 here, 20 of 20 for the recipient with the last
+        assert_eq!(over["reason"], "exhausted");
+    }
+    let refused = app.post("/v1/verifications", login(NUMBER)).await;
+    assert_eq!((refused.status, refused.text("type").as_str()), (429, "/problems/recipient-held"));
+}
+
+/// Peer fault 33: the answer to a locked-out guess told whether the code was right.
+#[tokio::test]
+async fn the_answer_to_a_guess_too_many_does_not_depend_on_the_code() {
+    let app = TestApp::new();
+    let (id, code) = app.started(NUMBER).await;
+    guess_wrong(&app, &id, &code, 5).await;
+    assert_eq!(check(&app, &id, &code).await, check(&app, &id, &wrong(&code)).await);
+    assert_eq!(status(&app, &id).await, "exhausted");
+}
+
+/// Peer fault 35: the lock-out was written in the failed request's transaction and rolled back with it.
+#[tokio::test]
+async fn a_guess_stays_charged_though_its_answer_is_an_error() {
+    let app = TestApp::on_sqlite();
+    zap(&app, "/v1/otp/", json!({"userId": "ann", "email": MAILBOX})).await;
+    let guess = json!({"identity": MAILBOX, "otp": wrong(&app.code().await)});
+    assert_eq!(zap(&app, "/v1/otp/verify", guess).await.status, 400);
+    let found = app.get(&format!("/v1/verifications?to={MAILBOX}")).await.json();
+    assert_eq!(found["data"][0]["checks"], json!({"used": 1, "max": 5}));
+}

@@ -1,0 +1,58 @@
+//! An engine whose store does not answer.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
+use countersign_core::directory::StoredUser;
+use countersign_core::engine::{
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery,
+    RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, UserIndex,
+    VerificationRecord,
+};
+use countersign_core::ids::VerificationId;
+use countersign_core::keys::RecipientKey;
+use countersign_core::names::TenantId;
+use countersign_core::outbox::{DeliveryReport, Message};
+use countersign_core::time::Timestamp;
+use countersign_core::verification::{RecipientLedger, Verification};
+
+/// Answers nothing but that it is unavailable.
+pub(super) struct Down;
+
+macro_rules! unavailable {
+    ($($method:ident($($argument:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Engine for Down {
+            $(async fn $method(&self, $(_: $argument),*) -> Result<$answer, StorageError> {
+                Err(StorageError::Unavailable("the test took the store away".to_owned()))
+            })*
+
+            async fn messages_queued(&self, timeout: Duration) {
+                tokio::time::sleep(timeout).await;
+            }
+        }
+    };
+}
+
+unavailable! {
+    start(StartCommand) -> Idempotent<SendOutcome>;
+    resend(ResendCommand) -> Idempotent<SendOutcome>;
+    check(CheckCommand) -> Idempotent<CheckOutcome>;
+    cancel(CancelCommand) -> CancelOutcome;
+    verification(&TenantId, VerificationId) -> Option<VerificationRecord>;
+    list(&TenantId, ListQuery) -> Vec<Verification>;
+    recipient(&TenantId, &RecipientKey) -> RecipientLedger;
+    release(RecipientCommand) -> bool;
+    erase(RecipientCommand) -> u32;
+    claim_messages(u32, Duration, Timestamp) -> Vec<Message>;
+    record_deliveries(Vec<DeliveryReport>, Timestamp) -> ();
+    sweep(u32, Timestamp) -> SweepReport;
+    probe(Timestamp) -> ();
+    high_water() -> Option<Timestamp>;
+    find_user(&TenantId, UserIndex) -> Option<StoredUser>;
+    put_user(&TenantId, StoredUser, Option<u64>) -> bool;
+    append_audit(Vec<AuditEvent>) -> ();
+    audit_entries(u64, u32) -> Vec<AuditEntry>;
+    audit_head() -> Option<AuditHead>;
+}
