@@ -63,8 +63,8 @@ pub fn app(app: App) -> Result<Router, InvalidDialect> {
         .merge(problem::routes().layer(Observe::plain("problems")))
         .merge(ops::probes(services.verifications.clone(), readiness))
         .merge(native::routes(services.clone(), keys));
-    for (name, routes) in dialects.routers(&services)? {
-        router = router.merge(routes.layer(Observe::plain(name)));
+    for routes in dialects.routers(&services)? {
+        router = router.merge(routes);
     }
     if let Some(handle) = metrics {
         router = router.merge(ops::metrics(handle));

@@ -5,6 +5,7 @@ pub mod commands;
 pub mod conformance;
 mod doubles;
 mod memory;
+pub mod model;
 
 use std::collections::BTreeMap;
 

@@ -55,7 +55,7 @@ pub fn start(
     newest_first.sort_unstable_by_key(|v| std::cmp::Reverse(v.id));
     newest_first.dedup_by_key(|v| v.id);
     newest_first.retain(|v| v.tenant == command.tenant);
-    let ended = newest_first.first().filter(|v| v.status_at(now) != Status::Pending).cloned();
+    let refused_by_intent = refuse_by_intent(&newest_first, command);
     let mut running = newest_first.into_iter().filter(|v| v.status_at(now) == Status::Pending);
 
     let mut changes = Changes::default();
@@ -67,7 +67,9 @@ pub fn start(
     let mut issuer = Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed) };
     match base {
         Some(mut base) if asks_for_another(&base, command, keys) => {
-            if let Some(refusal) = refuse_opening(&limits, command, &state.ledgers.client) {
+            let refusal =
+                refused_by_intent.or_else(|| refuse_opening(&limits, command, &state.ledgers.client));
+            if let Some(refusal) = refusal {
                 return Ok(refused(refusal));
             }
             cancel(&mut base, &mut changes, command);
@@ -75,10 +77,11 @@ pub fn start(
         }
         Some(base) => send_again(base, command, &mut issuer, &mut limits, changes),
         None => {
-            if let Some(refusal) = refuse_by_intent(ended.as_ref(), command) {
-                return Ok(refused(refusal));
-            }
-            if let Some(refusal) = refuse_opening(&limits, command, &state.ledgers.client) {
+            let nothing_pending = (command.intent == Intent::ResendOnly).then_some(Refusal::NothingPending);
+            let refusal = refused_by_intent
+                .or(nothing_pending)
+                .or_else(|| refuse_opening(&limits, command, &state.ledgers.client));
+            if let Some(refusal) = refusal {
                 return Ok(refused(refusal));
             }
             open(command, &mut issuer, &mut limits, state.ledgers.client, changes)
@@ -105,19 +108,15 @@ fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing)
     base.context != command.context || other_code
 }
 
-/// What the caller's intent says when nothing is running.
-fn refuse_by_intent(ended: Option<&Verification>, command: &StartCommand) -> Option<Refusal> {
+/// Where the last checks of an address were used up, nothing but an explicit start opens another
+/// verification of it before that window has closed: a resend must not buy new checks.
+fn refuse_by_intent(latest: &[Verification], command: &StartCommand) -> Option<Refusal> {
     if command.intent == Intent::Start {
         return None;
     }
-    let window = |v: &Verification| command.now.until(v.expires_at);
-    match ended {
-        Some(v) if v.status == Status::Exhausted && !window(v).is_zero() => {
-            Some(Refusal::ChecksExhausted { retry_after: window(v) })
-        }
-        _ if command.intent == Intent::ResendOnly => Some(Refusal::NothingPending),
-        _ => None,
-    }
+    let exhausted = latest.iter().filter(|v| v.status == Status::Exhausted);
+    let window = exhausted.map(|v| command.now.until(v.expires_at)).max().filter(|left| !left.is_zero());
+    window.map(|retry_after| Refusal::ChecksExhausted { retry_after })
 }
 
 fn refuse_opening(limits: &Limits, command: &StartCommand, client: &super::ClientLedger) -> Option<Refusal> {

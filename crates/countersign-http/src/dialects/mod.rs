@@ -9,6 +9,7 @@ pub mod zap;
 use axum::Router;
 use serde::Deserialize;
 
+use crate::observe::Observe;
 use crate::services::Services;
 
 /// The `[dialects]` section of the configuration: a dialect without a section is not served.
@@ -20,17 +21,18 @@ pub struct Dialects {
 }
 
 impl Dialects {
-    /// One router per configured dialect, by name.
+    /// One router per configured dialect, with its common headers and log lines.
     ///
     /// # Errors
     /// A section names something that does not exist.
-    pub fn routers(self, services: &Services) -> Result<Vec<(&'static str, Router)>, InvalidDialect> {
-        let mut routers = Vec::new();
+    pub fn routers(self, services: &Services) -> Result<Vec<Router>, InvalidDialect> {
+        let mut all = Vec::new();
         if let Some(config) = self.zap {
-            let router = zap::routes(config, services.clone()).map_err(|e| InvalidDialect::new("zap", e))?;
-            routers.push(("zap", router));
+            let routes =
+                zap::routes(config, services.clone()).map_err(|e| InvalidDialect::new(zap::NAME, e))?;
+            all.push(routes.layer(Observe { dialect: zap::NAME, refusal: zap::refusal }));
         }
-        Ok(routers)
+        Ok(all)
     }
 }
 

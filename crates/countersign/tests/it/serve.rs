@@ -31,6 +31,7 @@ fn the_audit_log_tells_of_starts_and_ends_and_is_whole_while_it_grows() {
     let installation = Installation::new("server.drain_seconds = 0");
     installation.serve().stop();
     let server = installation.serve();
+    assert_eq!(server.get("/readyz").status, 200, "it answers once its start is written down");
     let verified = installation.run(&["audit", "verify"], &[]);
     let said = String::from_utf8_lossy(&verified.stdout);
     assert_eq!(said, "the audit log is whole: 3 entries\n", "{}", String::from_utf8_lossy(&verified.stderr));

@@ -56,6 +56,7 @@ macro_rules! conformance_cases {
             several::an_address_is_found_where_it_joined_last,
             several::an_address_joins_under_its_own_cap,
             several::two_running_verifications_become_one_and_the_older_is_cancelled,
+            several::a_send_to_several_is_refused_where_the_checks_of_one_are_used_up,
             several::a_new_shared_code_recalls_the_old_one_everywhere,
             several::aliases_of_one_address_share_a_ledger,
             delivery::a_returned_code_is_right_and_never_sent,

@@ -97,6 +97,17 @@ pub(super) async fn two_running_verifications_become_one_and_the_older_is_cancel
     assert!(is_right(&bench.give(bench.check_of_address(ALICE, &code)).await));
 }
 
+/// The mailbox' newer verification ended well; the number's checks are used up all the same.
+pub(super) async fn a_send_to_several_is_refused_where_the_checks_of_one_are_used_up<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    bench.open_and_exhaust(ALICE).await;
+    bench.at_second(60);
+    let mails = bench.open(MAIL).await;
+    assert!(is_right(&bench.check(mails.id, &bench.code(mails.id).await).await));
+    let send = StartCommand { intent: Intent::StartOrResend, ..bench.start_of_all(&[ALICE, MAIL]) };
+    assert_eq!(refusal(&bench.start(send).await), Refusal::ChecksExhausted { retry_after: 540 * SECOND });
+}
+
 pub(super) async fn a_new_shared_code_recalls_the_old_one_everywhere<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.terms.resend_code = ResendCode::New;

@@ -292,7 +292,7 @@ async function loadSamples() {
   const answer = await fetch("/dev/samples").catch(() => null);
   if (!answer?.ok) return;
   const fresh = await answer.json();
-  const same = fresh.length === samples.length && fresh.every(({ name }, i) => name === samples[i].name);
+  const same = fresh.length === samples.length && fresh.every(({ title }, i) => title === samples[i].title);
   samples = fresh;
   if (same) {
     const all = [...fresh.slice(0, 1), ...fresh];

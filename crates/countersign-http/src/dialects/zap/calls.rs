@@ -45,7 +45,7 @@ impl Calls {
         let purpose = |name| Purpose::parse(name).expect("a purpose");
         Self {
             services,
-            dialect: DialectName::parse("zap").expect("a dialect's name"),
+            dialect: DialectName::parse(super::NAME).expect("a dialect's name"),
             user_verify: purpose("user_verify"),
             password_reset: purpose("password_reset"),
         }
@@ -263,7 +263,9 @@ fn addresses_of(user: User) -> Vec<Recipient> {
 fn decided<O>(outcome: Idempotent<O>) -> Result<(O, Timestamp), Problem> {
     match outcome {
         Idempotent::Fresh { outcome, at } | Idempotent::Replayed { outcome, at } => Ok((outcome, at)),
-        Idempotent::Mismatch | Idempotent::InFlight => Err(Problem::Internal),
+        Idempotent::Mismatch | Idempotent::InFlight => {
+            Err(Problem::internal("an idempotency key that was never claimed"))
+        }
     }
 }
 

@@ -23,24 +23,23 @@
 //! | [`Internal`](Problem::Internal) | 500 | `An error occured processing the request` |
 //! | [`Unavailable`](Problem::Unavailable) | 503 | `An error occured processing the request` |
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use countersign_core::engine::{Refusal, Rejection, StorageError};
-use countersign_core::time::seconds_rounded_up;
 use countersign_core::verifications::RequestError;
 
 use super::config::Options;
+use crate::headers::{Jitter, retry_after_seconds};
 use crate::hooks::HookError;
-
-/// How long a caller waits before it tries a store or a hook again that does not answer.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
+use crate::observe::Cause;
 
 /// The spelling of the source document.
 const FAILED: &str = "An error occured processing the request";
 
 /// Why a call did not do what it was for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Problem {
     /// The body is not a JSON object of the documented members, or its type is another one.
     Malformed,
@@ -80,13 +79,18 @@ pub(super) enum Problem {
     MethodNotAllowed,
     /// The tenant's hook will not do it.
     HookRefused,
-    /// Our own fault; the details are in the log.
-    Internal,
+    /// Our own fault.
+    Internal {
+        /// What happened, for the log.
+        cause: Cause,
+    },
     /// The store or the tenant's hook does not answer. Nothing was approved and nothing sent, or the
     /// proof is done and the hook did not hear of it.
     Unavailable {
         /// How long until asking again makes sense.
         retry_after: Duration,
+        /// What happened, for the log.
+        cause: Cause,
     },
 }
 
@@ -167,7 +171,7 @@ pub(super) enum Mismatch {
 }
 
 impl Problem {
-    pub(super) fn status(self, options: &Options) -> StatusCode {
+    pub(super) fn status(&self, options: &Options) -> StatusCode {
         match self {
             Self::Malformed
             | Self::Missing(_)
@@ -183,13 +187,13 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::HookRefused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// The `data` of the answer.
-    pub(super) const fn text(self) -> &'static str {
+    pub(super) const fn text(&self) -> &'static str {
         match self {
             Self::Malformed => "Bad request",
             Self::Missing(required) => required.text(),
@@ -205,16 +209,16 @@ impl Problem {
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::HookRefused => "Unprocessable",
-            Self::Internal | Self::Unavailable { .. } => FAILED,
+            Self::Internal { .. } | Self::Unavailable { .. } => FAILED,
         }
     }
 
     /// The `Retry-After` of the answer, in whole seconds.
-    pub(super) fn retry_after(self) -> Option<u64> {
+    pub(super) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooManyRequests { retry_after, .. }
             | Self::TooManyAttempts { retry_after }
-            | Self::Unavailable { retry_after } => Some(seconds_rounded_up(retry_after).max(1)),
+            | Self::Unavailable { retry_after, .. } => Some(retry_after_seconds(*retry_after)),
             Self::Malformed
             | Self::Missing(_)
             | Self::Invalid(_)
@@ -228,12 +232,12 @@ impl Problem {
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::HookRefused
-            | Self::Internal => None,
+            | Self::Internal { .. } => None,
         }
     }
 
     /// The internal reason's id, for `Countersign-Reason`.
-    pub(super) const fn reason(self) -> &'static str {
+    pub(super) const fn reason(&self) -> &'static str {
         match self {
             Self::Malformed | Self::MethodNotAllowed | Self::NotFound => "malformed",
             Self::Missing(_) => "missing_field",
@@ -251,7 +255,7 @@ impl Problem {
             Self::NotPermitted => "not_permitted",
             Self::TenantDisabled => "tenant_disabled",
             Self::HookRefused => "hook_refused",
-            Self::Internal => "internal",
+            Self::Internal { .. } => "internal",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -265,6 +269,23 @@ impl Problem {
             Rejection::Expired => Self::Expired,
             Rejection::Exhausted | Rejection::RecipientHeld => Self::TooManyAttempts { retry_after },
         }
+    }
+
+    /// What happened, where the caller does not get to read it.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Internal { cause } | Self::Unavailable { cause, .. } => Some(cause.clone()),
+            _ => None,
+        }
+    }
+
+    /// Our own fault.
+    pub(super) const fn internal(cause: &'static str) -> Self {
+        Self::Internal { cause: Cause(Cow::Borrowed(cause)) }
+    }
+
+    fn unavailable(error: &impl ToString) -> Self {
+        Self::Unavailable { retry_after: Jitter::seconds(1..=3), cause: Cause(error.to_string().into()) }
     }
 
     pub(super) const fn cooling_down(retry_after: Duration) -> Self {
@@ -290,20 +311,9 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Logs what the caller does not get to read.
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        match &error {
-            StorageError::Overloaded => Self::Unavailable { retry_after: Duration::from_secs(1) },
-            StorageError::Unavailable(_) => {
-                tracing::error!(dialect = "zap", %error, "a call failed");
-                Self::Unavailable { retry_after: TRY_AGAIN }
-            }
-            StorageError::Corrupt { .. } => {
-                tracing::error!(dialect = "zap", %error, "a call failed");
-                Self::Internal
-            }
-        }
+        Self::unavailable(&error)
     }
 }
 
@@ -317,10 +327,7 @@ impl From<RequestError> for Problem {
             | RequestError::ChannelMismatch(_)
             | RequestError::CustomCode
             | RequestError::CustomCodeLength { .. }
-            | RequestError::Region => {
-                tracing::error!(dialect = "zap", %error, "a call failed");
-                Self::Internal
-            }
+            | RequestError::Region => Self::Internal { cause: Cause(error.to_string().into()) },
         }
     }
 }
@@ -329,7 +336,7 @@ impl From<HookError> for Problem {
     fn from(error: HookError) -> Self {
         match error {
             HookError::Refused => Self::HookRefused,
-            HookError::Unavailable => Self::Unavailable { retry_after: TRY_AGAIN },
+            HookError::Unavailable => Self::unavailable(&error),
         }
     }
 }
@@ -339,11 +346,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_is_busy_is_asked_again_sooner_than_one_that_is_down() {
-        let seconds = |error: StorageError| Problem::from(error).retry_after();
-        assert_eq!(seconds(StorageError::Overloaded), Some(1));
-        assert_eq!(seconds(StorageError::Unavailable("disk".into())), Some(5));
-        assert_eq!(Problem::from(StorageError::Corrupt { table: "users" }), Problem::Internal);
+    fn what_happened_goes_to_the_log_and_not_to_the_caller() {
+        let problem = Problem::from(StorageError::Unavailable("disk full".into()));
+        assert_eq!(
+            problem.cause().map(|cause| cause.0).as_deref(),
+            Some("the store is unavailable: disk full")
+        );
+        assert_eq!(problem.text(), FAILED);
     }
 
     #[test]

@@ -14,11 +14,11 @@ mod auth;
 mod calls;
 mod config;
 mod error;
-mod json;
 mod request;
 mod response;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::sync::Arc;
 
@@ -34,14 +34,24 @@ pub use config::{
     Auth, Config, MultiDestination, Options, PhoneMax, RateStatus, Scope, Token, UnknownFields,
 };
 
+use crate::front::MAX_BODY;
+use crate::headers::is_json;
 use crate::services::Services;
 use auth::{Caller, Door, Permission};
 use calls::Calls;
 use error::Problem;
 use response::{Done, answer, answer_stranger};
 
-/// The most bytes of a body.
-const BODY_MAX: usize = 16 * 1024;
+/// The dialect's name in logs, in metrics and in its verifications.
+pub(super) const NAME: &str = "zap";
+
+/// The answer to what the front refused before it was read, which is empty, and to a panic.
+pub(super) fn refusal(status: StatusCode) -> Response {
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR => answer_stranger(&Problem::internal("a panic")),
+        status => status.into_response(),
+    }
+}
 
 /// The dialect's routes.
 ///
@@ -59,13 +69,13 @@ pub fn routes(config: Config, services: Services) -> Result<Router, InvalidConfi
     ] {
         let handler =
             move |State(zap): State<Arc<Zap>>, request| async move { zap.serve(call, request).await };
-        let service = post(handler).fallback(async || answer_stranger(Problem::MethodNotAllowed));
+        let service = post(handler).fallback(async || answer_stranger(&Problem::MethodNotAllowed));
         for path in [format!("/v1{path}"), format!("/api/v1{path}")] {
             router = router.route(&format!("{path}/"), service.clone()).route(&path, service.clone());
         }
     }
     for unknown in ["/v1/otp/{*rest}", "/api/v1", "/api/v1/", "/api/v1/{*rest}"] {
-        router = router.route(unknown, any(async || answer_stranger(Problem::NotFound)));
+        router = router.route(unknown, any(async || answer_stranger(&Problem::NotFound)));
     }
     Ok(router.with_state(zap))
 }
@@ -98,17 +108,17 @@ impl Zap {
     async fn serve(&self, call: Call, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let Some(caller) = self.door.identify(&head.headers) else {
-            return answer_stranger(Problem::Unauthorised);
+            return answer_stranger(&Problem::Unauthorised);
         };
         let refused = |problem| answer(Err(problem), &caller.options);
         if let Err(problem) = caller.permit(call.needs()) {
             return refused(problem);
         }
-        if !request::is_json(&head.headers) {
+        if !is_json(&head.headers) {
             return refused(Problem::Malformed);
         }
-        // The front refuses longer bodies before a dialect is chosen, with an empty answer.
-        let Ok(body) = to_bytes(body, BODY_MAX).await else {
+        // The front has bounded the body already; whoever stands in for it in a test has not.
+        let Ok(body) = to_bytes(body, MAX_BODY).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
         answer(self.act(call, caller, &body).await, &caller.options)

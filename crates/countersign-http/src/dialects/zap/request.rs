@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderMap, header};
 use countersign_core::code::Code;
 use countersign_core::policy::Policy;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
@@ -16,7 +15,8 @@ use zeroize::Zeroizing;
 use super::auth::Caller;
 use super::config::{PhoneMax, UnknownFields};
 use super::error::{Field, Problem, Required};
-use super::json::{Object, Value};
+use super::value::Value;
+use crate::json;
 
 /// The most bytes of an e-mail address: "Max length: 320 chars".
 const EMAIL_MAX: usize = 320;
@@ -24,14 +24,6 @@ const EMAIL_MAX: usize = 320;
 const OTP_MAX: usize = 20;
 /// The most characters of a user's id.
 const USER_ID_MAX: usize = 200;
-
-/// Whether the body says that it is JSON. A missing or another type is a bad request here, not a 415.
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(only), None) = (types.next(), types.next()) else { return false };
-    let essence = only.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
-}
 
 /// `POST /v1/otp/`.
 pub(super) struct Generate {
@@ -224,7 +216,7 @@ impl Texts {
     /// Reads a body that may have the members `known`, which are texts, and `ignored`, which may be
     /// anything.
     fn read(body: &[u8], known: &[&str], ignored: &[&str], caller: &Caller) -> Result<Self, Problem> {
-        let Object(members) = Object::parse(body).ok_or(Problem::Malformed)?;
+        let members: BTreeMap<String, Value> = json::parse(body).map_err(|_| Problem::Malformed)?;
         let mut texts = BTreeMap::new();
         for (name, value) in members {
             match value {

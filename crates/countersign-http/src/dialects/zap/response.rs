@@ -45,23 +45,27 @@ pub(super) fn answer(outcome: Result<Done, Problem>, options: &Options) -> Respo
         Ok(done) => envelope(StatusCode::OK, true, done.text(options), []),
         Err(problem) => {
             let reason = options.reason_header.then(|| (REASON, HeaderValue::from_static(problem.reason())));
-            failure(problem, options, reason)
+            failure(&problem, options, reason)
         }
     }
 }
 
 /// The answer to somebody who has shown no token yet: it carries no reason, whoever asked for them.
-pub(super) fn answer_stranger(problem: Problem) -> Response {
+pub(super) fn answer_stranger(problem: &Problem) -> Response {
     failure(problem, &Options::default(), None)
 }
 
-fn failure(problem: Problem, options: &Options, reason: Option<(HeaderName, HeaderValue)>) -> Response {
+fn failure(problem: &Problem, options: &Options, reason: Option<(HeaderName, HeaderValue)>) -> Response {
     // RFC 9110, section 15.5.2: a 401 names its scheme.
-    let challenge = (problem == Problem::Unauthorised)
+    let challenge = matches!(problem, Problem::Unauthorised)
         .then(|| (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     let retry_after = problem.retry_after().map(|seconds| (header::RETRY_AFTER, seconds.into()));
     let headers = [reason, challenge, retry_after].into_iter().flatten();
-    envelope(problem.status(options), false, problem.text(), headers)
+    let mut response = envelope(problem.status(options), false, problem.text(), headers);
+    if let Some(cause) = problem.cause() {
+        response.extensions_mut().insert(cause);
+    }
+    response
 }
 
 fn envelope(

@@ -23,8 +23,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use zeroize::Zeroizing;
 
-use crate::dialects::zap;
+use crate::dialects::{Dialects, zap};
 use crate::hooks::{ForwardHook, HookClient, HookError, HookTarget, InvalidHook};
+use crate::ops::Readiness;
 use crate::services::Services;
 
 /// The token of the tenant under test.
@@ -84,22 +85,31 @@ impl App {
             { "tenant": "other", "token": "other-token" },
         ]);
         section["tokens"] = tokens;
-        Self::open_for(serde_json::from_value(section).unwrap(), acme, &Channel::ALL).unwrap()
+        Self::open_for(serde_json::from_value(section).unwrap(), acme, &Channel::ALL, false).unwrap()
     }
 
     /// The dialect with its defaults, without a provider for mail.
     pub(super) fn without_mail() -> Self {
-        let tokens = json!([{ "tenant": "acme", "token": TOKEN }]);
-        let config = serde_json::from_value(json!({ "tokens": tokens })).unwrap();
-        Self::open_for(config, plain_tenant("acme"), &[Channel::Sms]).unwrap()
+        Self::open_for(one_token(), plain_tenant("acme"), &[Channel::Sms], false).unwrap()
+    }
+
+    /// The dialect with its defaults, in the whole service.
+    pub(super) fn whole() -> Self {
+        Self::open_for(one_token(), plain_tenant("acme"), &Channel::ALL, true).unwrap()
     }
 
     /// The dialect with exactly this section.
     pub(super) fn open(config: zap::Config) -> Result<Self, zap::InvalidConfig> {
-        Self::open_for(config, plain_tenant("acme"), &Channel::ALL)
+        Self::open_for(config, plain_tenant("acme"), &Channel::ALL, false)
     }
 
-    fn open_for(config: zap::Config, acme: Tenant, channels: &[Channel]) -> Result<Self, zap::InvalidConfig> {
+    /// `whole`: beside everything else that is served.
+    fn open_for(
+        config: zap::Config,
+        acme: Tenant,
+        channels: &[Channel],
+        whole: bool,
+    ) -> Result<Self, zap::InvalidConfig> {
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(SeededEntropy::default());
         let ring: Arc<KeyRing> = Arc::new(keys());
@@ -126,7 +136,13 @@ impl App {
         };
         let dispatcher =
             Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
-        let served = zap::routes(config, services)?;
+        let served = if whole {
+            let dialects = Dialects { zap: Some(config) };
+            let (keys, readiness) = (Arc::default(), Readiness::default());
+            crate::app(crate::App { services, keys, dialects, readiness, metrics: None, dev: None }).unwrap()
+        } else {
+            zap::routes(config, services)?
+        };
         Ok(Self { router: served, clock, engine, hook, provider, dispatcher, directory, seen: Vec::new() })
     }
 
@@ -201,6 +217,10 @@ impl App {
         let tenant = TenantId::parse("acme").unwrap();
         self.directory.find(&tenant, UserBy::Id(user_id)).await.unwrap().unwrap()
     }
+}
+
+fn one_token() -> zap::Config {
+    serde_json::from_value(json!({ "tokens": [{ "tenant": "acme", "token": TOKEN }] })).unwrap()
 }
 
 fn request(token: &str, path: &str, body: &str) -> Request<Body> {

@@ -1,7 +1,8 @@
 //! Forms, configuration, and what must not be printed.
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::body::HttpBody;
+use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::app::{App, said};
@@ -36,6 +37,31 @@ async fn every_other_path_below_is_not_found_with_any_method() {
             assert_eq!(app.call(request).await.says(), said(404, "Not found"), "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_dialect_stands_beside_the_native_api() {
+    let app = App::whole();
+    assert_eq!(
+        app.post("/v1/otp/resend", json!({ "email": "a@zap.com" })).await.says(),
+        said(200, "OTP ReSent")
+    );
+    assert_eq!(app.post("/v1/otp/cancel", json!({})).await.says(), said(404, "Not found"));
+    for native in ["/v1/verifications", "/v1/nothing"] {
+        let reply = app.post(native, json!({})).await;
+        assert_eq!(reply.headers["content-type"], "application/problem+json", "{native}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_unread_has_no_body_and_a_panic_has_the_usual_one() {
+    for status in [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE]
+    {
+        let refusal = crate::dialects::zap::refusal(status);
+        assert_eq!((refusal.status(), refusal.body().size_hint().exact()), (status, Some(0)));
+    }
+    let panicked = crate::dialects::zap::refusal(StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(panicked.headers()["content-length"], "66");
 }
 
 #[tokio::test]

@@ -1,0 +1,187 @@
+//! What the model remembers across verifications: every event, counted when asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::steps::Who;
+use crate::engine::{Delivery, Refusal};
+use crate::policy::Caps;
+use crate::time::Timestamp;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+const QUARTER: i64 = 900_000;
+
+/// Whose recipient: nothing is counted across tenants.
+pub(super) type Party = (u8, Who);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    Start,
+    Send,
+    Return,
+    Failure,
+}
+
+pub(super) struct Book {
+    pub(super) now: Timestamp,
+    caps: Caps,
+    events: Vec<(Party, Event, Timestamp)>,
+    failures_in_a_row: BTreeMap<Party, u32>,
+    held: BTreeSet<Party>,
+    /// Tenant and client.
+    client_starts: Vec<(u8, u8, Timestamp)>,
+    failed_checks: Vec<(u8, u64, Timestamp)>,
+    spent: Vec<(u8, u64, Timestamp)>,
+}
+
+impl Book {
+    pub(super) fn new(caps: Caps, now: Timestamp) -> Self {
+        Self {
+            now,
+            caps,
+            events: Vec::new(),
+            failures_in_a_row: BTreeMap::new(),
+            held: BTreeSet::new(),
+            client_starts: Vec::new(),
+            failed_checks: Vec::new(),
+            spent: Vec::new(),
+        }
+    }
+
+    // -- writing --
+
+    pub(super) fn write(&mut self, party: Party, event: Event) {
+        self.events.push((party, event, self.now));
+    }
+
+    pub(super) fn write_client(&mut self, tenant: u8, client: u8) {
+        if client != 0 {
+            self.client_starts.push((tenant, client, self.now));
+        }
+    }
+
+    pub(super) fn write_cost(&mut self, tenant: u8, delivery: Delivery, cost: u64) {
+        if delivery == Delivery::Send && self.caps.tenant_spend_per_day_micros.is_some() && cost > 0 {
+            self.spent.push((tenant, cost, self.now));
+        }
+    }
+
+    /// One failed check, of all the verification's addresses.
+    pub(super) fn write_failure(&mut self, tenant: u8, parties: &[Party]) {
+        self.failed_checks.push((tenant, 1, self.now));
+        for party in parties {
+            self.write(*party, Event::Failure);
+            let row = self.failures_in_a_row.entry(*party).or_default();
+            *row += 1;
+            if *row >= self.caps.recipient.hold_after {
+                self.held.insert(*party);
+            }
+        }
+    }
+
+    pub(super) fn write_success(&mut self, parties: &[Party]) {
+        self.failures_in_a_row.retain(|party, _| !parties.contains(party));
+    }
+
+    /// Whether there was a hold to lift.
+    pub(super) fn release(&mut self, party: Party) -> bool {
+        let was_held = self.hold(party).is_some();
+        if was_held {
+            self.held.remove(&party);
+            self.failures_in_a_row.remove(&party);
+            self.events.retain(|(whose, what, _)| (*whose, *what) != (party, Event::Failure));
+        }
+        was_held
+    }
+
+    /// A row of failures is remembered for 30 days after the last event; the rest has run out by then.
+    pub(super) fn forget(&mut self) {
+        let (held, events, now) = (&self.held, &self.events, self.now);
+        self.failures_in_a_row.retain(|party, _| {
+            let newest = events.iter().filter(|(whose, _, _)| whose == party).map(|(_, _, at)| *at).max();
+            held.contains(party) || newest.is_some_and(|newest| now < newest + 30 * DAY)
+        });
+    }
+
+    // -- counting --
+
+    pub(super) fn count(&self, party: Party, event: Event, window: Duration) -> u32 {
+        u32::try_from(self.times(party, event, window).len()).expect("a sequence is short")
+    }
+
+    fn times(&self, party: Party, event: Event, window: Duration) -> Vec<Timestamp> {
+        let theirs = self.events.iter().filter(|(whose, what, _)| (*whose, *what) == (party, event));
+        theirs.map(|(_, _, at)| *at).filter(|at| self.now.since(*at) < window).collect()
+    }
+
+    /// How long until the events within the window are fewer than `cap`.
+    fn wait(&self, times: &[Timestamp], cap: u32, window: Duration) -> Option<Duration> {
+        let leaving = times.len().checked_sub(cap as usize)?;
+        Some(self.now.until(times[leaving] + window))
+    }
+
+    fn wait_for(&self, party: Party, event: Event, cap: u32, window: Duration) -> Option<Duration> {
+        self.wait(&self.times(party, event, window), cap, window)
+    }
+
+    /// Sums of the whole tenant go by quarters of an hour, each counted until all of it is a day old.
+    fn day_of(&self, tenant: u8, log: &[(u8, u64, Timestamp)]) -> (u64, Duration) {
+        let quarter = |at: Timestamp| at.as_millis().div_euclid(QUARTER);
+        let counted =
+            log.iter().filter(|(whose, _, at)| *whose == tenant && quarter(*at) >= quarter(self.now - DAY));
+        let sum = counted.clone().map(|(_, amount, _)| amount).sum();
+        let oldest = counted.map(|(_, _, at)| quarter(*at)).min().unwrap_or_default();
+        (sum, self.now.until(Timestamp::from_millis((oldest + 1) * QUARTER) + DAY))
+    }
+
+    pub(super) fn row_of_failures(&self, party: Party) -> u32 {
+        self.failures_in_a_row.get(&party).copied().unwrap_or_default()
+    }
+
+    pub(super) fn hold(&self, party: Party) -> Option<Duration> {
+        let cap = self.caps.recipient.failed_checks_per_day;
+        if self.held.contains(&party) { Some(DAY) } else { self.wait_for(party, Event::Failure, cap, DAY) }
+    }
+
+    pub(super) fn held(&self, tenant: u8, to: &[Who]) -> Option<Duration> {
+        to.iter().filter_map(|who| self.hold((tenant, *who))).max()
+    }
+
+    pub(super) fn failure_budget(&self, tenant: u8) -> Option<Duration> {
+        let (sum, wait) = self.day_of(tenant, &self.failed_checks);
+        (sum >= u64::from(self.caps.tenant_failed_checks_per_day)).then_some(wait)
+    }
+
+    pub(super) fn forbids_anything(&self, tenant: u8, to: &[Who]) -> Option<Refusal> {
+        let held = self.held(tenant, to).map(|retry_after| Refusal::RecipientHeld { retry_after });
+        held.or_else(|| self.failure_budget(tenant).map(|retry_after| Refusal::TenantBudget { retry_after }))
+    }
+
+    pub(super) fn forbids_newcomers(&self, tenant: u8, to: &[Who], delivery: Delivery) -> Option<Refusal> {
+        let caps = self.caps.recipient;
+        let wait = |who: &Who| {
+            let party = (tenant, *who);
+            if delivery == Delivery::Return {
+                return self.wait_for(party, Event::Return, caps.returns_per_hour, HOUR);
+            }
+            let hour = self.wait_for(party, Event::Start, caps.starts_per_hour, HOUR);
+            hour.max(self.wait_for(party, Event::Start, caps.starts_per_day, DAY))
+        };
+        to.iter().filter_map(wait).max().map(|retry_after| Refusal::RecipientLimit { retry_after })
+    }
+
+    pub(super) fn forbids_client(&self, tenant: u8, client: u8) -> Option<Refusal> {
+        let theirs = self.client_starts.iter().filter(|(t, c, _)| (*t, *c) == (tenant, client));
+        let times: Vec<_> = theirs.map(|t| t.2).filter(|at| self.now.since(*at) < HOUR).collect();
+        let wait = self.wait(&times, self.caps.client_starts_per_hour?, HOUR);
+        wait.filter(|_| client != 0).map(|retry_after| Refusal::ClientLimit { retry_after })
+    }
+
+    pub(super) fn forbids_cost(&self, tenant: u8, delivery: Delivery, cost: u64) -> Option<Refusal> {
+        let cap = self.caps.tenant_spend_per_day_micros.filter(|_| delivery == Delivery::Send)?;
+        let (sum, wait) = self.day_of(tenant, &self.spent);
+        // With nothing spent there is nothing to wait for; costs in the model stay below the cap.
+        (sum + cost > cap).then_some(Refusal::TenantBudget { retry_after: wait })
+    }
+}

@@ -1,0 +1,465 @@
+//! A second opinion: the rules once more, written from their description in the plainest way.
+//!
+//! It keeps all that ever happened and counts when asked, so there is no counter that could be
+//! forgotten, reset or double. It calls no rule of the core.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::book::{Book, Event, Party};
+use super::steps::Who;
+use crate::code::Code;
+use crate::engine::{Delivery, Intent, Refusal, Rejection};
+use crate::ids::{MessageId, VerificationId};
+use crate::outbox::Abandoned;
+use crate::policy::{Caps, CodeSharing, ResendCode, Terms};
+use crate::time::Timestamp;
+use crate::verification::Status;
+
+const LEASE: Duration = Duration::from_secs(30);
+
+/// One verification.
+pub(super) struct Proof {
+    pub(super) id: Option<VerificationId>,
+    pub(super) tenant: u8,
+    pub(super) context: u8,
+    pub(super) opened: Timestamp,
+    pub(super) deadline: Timestamp,
+    ended: Option<(Status, Timestamp)>,
+    pub(super) sends: u8,
+    pub(super) last_send: Option<Timestamp>,
+    pub(super) checks: u8,
+    pub(super) own_code: bool,
+    pub(super) addresses: Vec<Address>,
+    pub(super) messages: Vec<Note>,
+    pub(super) deleted: bool,
+}
+
+/// An address of a verification.
+pub(super) struct Address {
+    pub(super) who: Who,
+    /// Nobody's address gets no message and proves nothing.
+    somebody: bool,
+    /// The live code; `None` while the model has not seen it.
+    pub(super) code: Option<Code>,
+    pub(super) past: Vec<Code>,
+    pub(super) dies: Timestamp,
+    /// Whether the code is kept for another send.
+    kept: bool,
+}
+
+/// One message.
+pub(super) struct Note {
+    pub(super) id: Option<MessageId>,
+    pub(super) address: usize,
+    pub(super) state: NoteState,
+    pub(super) submissions: u8,
+    expires: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NoteState {
+    Waiting { at: Timestamp },
+    Leased { until: Timestamp },
+    Sent,
+    Gone(Abandoned),
+}
+
+/// Who asks to send what to whom.
+pub(super) struct Ask {
+    pub(super) tenant: u8,
+    pub(super) purpose: u8,
+    pub(super) to: Vec<Who>,
+    pub(super) intent: Intent,
+    pub(super) delivery: Delivery,
+    pub(super) context: u8,
+    pub(super) own_code: Option<Code>,
+    pub(super) client: u8,
+    pub(super) cost: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sent {
+    Opened(usize),
+    Resent(usize),
+    CoolingDown(usize),
+    Refused(Refusal),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Checked {
+    Right(usize),
+    Rejected(usize, Rejection, Duration),
+    NotFound,
+    TenantBudget(Duration),
+}
+
+/// Everything that is known.
+pub(super) struct Model {
+    pub(super) book: Book,
+    terms: Terms,
+    pub(super) proofs: Vec<Proof>,
+    /// Which address joined which verification for which purpose, in order.
+    joined: Vec<(Party, u8, usize)>,
+}
+
+impl Proof {
+    pub(super) fn end(&self, now: Timestamp) -> Option<(Status, Timestamp)> {
+        self.ended.or((now >= self.deadline).then_some((Status::Expired, self.deadline)))
+    }
+
+    pub(super) fn status(&self, now: Timestamp) -> Status {
+        self.end(now).map_or(Status::Pending, |(status, _)| status)
+    }
+
+    fn finish(&mut self, status: Status, now: Timestamp) {
+        self.ended = Some((status, now));
+        self.drop_notes(None, Abandoned::Superseded);
+    }
+
+    fn drop_notes(&mut self, address: Option<usize>, reason: Abandoned) {
+        for note in &mut self.messages {
+            if note.is_open() && address.is_none_or(|only| note.address == only) {
+                note.state = NoteState::Gone(reason);
+            }
+        }
+    }
+}
+
+impl Note {
+    fn is_open(&self) -> bool {
+        matches!(self.state, NoteState::Waiting { .. } | NoteState::Leased { .. })
+    }
+}
+
+impl Model {
+    pub(super) fn new(terms: Terms, caps: Caps, now: Timestamp) -> Self {
+        Self { book: Book::new(caps, now), terms, proofs: Vec::new(), joined: Vec::new() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.book.now
+    }
+
+    fn forbids_opening(&self, ask: &Ask) -> Option<Refusal> {
+        self.book
+            .forbids_newcomers(ask.tenant, &ask.to, ask.delivery)
+            .or_else(|| self.book.forbids_client(ask.tenant, ask.client))
+            .or_else(|| self.book.forbids_cost(ask.tenant, ask.delivery, ask.cost))
+    }
+
+    /// Codes that are handed back know no cool-down and are no sends.
+    fn forbids_sending(&self, proof: &Proof, to: &[Who], delivery: Delivery) -> Option<Refusal> {
+        if delivery == Delivery::Return {
+            return self.book.forbids_newcomers(proof.tenant, to, delivery);
+        }
+        if proof.sends >= self.terms.max_sends {
+            return Some(Refusal::SendsExhausted { retry_after: self.now().until(proof.deadline) });
+        }
+        let cool_downs = &self.terms.cool_downs;
+        let cool_down = cool_downs.get(usize::from(proof.sends).saturating_sub(1)).or(cool_downs.last());
+        let next = proof.last_send? + *cool_down?;
+        (self.now() < next).then(|| Refusal::CoolDown { retry_after: self.now().until(next) })
+    }
+
+    // -- the verbs --
+
+    pub(super) fn latest(&self, tenant: u8, purpose: u8, who: Who) -> Option<usize> {
+        let mine = |(party, why, proof): &&(Party, u8, usize)| {
+            (*party, *why) == ((tenant, who), purpose) && !self.proofs[*proof].deleted
+        };
+        self.joined.iter().rev().find(mine).map(|(_, _, proof)| *proof)
+    }
+
+    pub(super) fn start(&mut self, ask: &Ask) -> Sent {
+        let now = self.now();
+        if let Some(refusal) = self.book.forbids_anything(ask.tenant, &ask.to) {
+            return Sent::Refused(refusal);
+        }
+        let latest: BTreeSet<usize> =
+            ask.to.iter().filter_map(|who| self.latest(ask.tenant, ask.purpose, *who)).collect();
+        let standing = |wanted: Status| {
+            let stands = |p: &&usize| self.proofs[**p].status(now) == wanted;
+            latest.iter().filter(stands).copied().collect::<Vec<usize>>()
+        };
+        let windows = standing(Status::Exhausted).into_iter().map(|p| now.until(self.proofs[p].deadline));
+        let exhausted = windows.max().filter(|wait| !wait.is_zero() && ask.intent != Intent::Start);
+        let exhausted = exhausted.map(|retry_after| Refusal::ChecksExhausted { retry_after });
+        let running = standing(Status::Pending);
+        let newest = running.iter().copied().max_by_key(|p| self.proofs[*p].id);
+        let same = newest.filter(|p| ask.intent == Intent::ResendOnly || is_meant(&self.proofs[*p], ask));
+        let refusal = match (same, ask.intent) {
+            (Some(proof), _) => self.forbids_sending_again(&self.proofs[proof], ask),
+            (None, Intent::ResendOnly) => exhausted.or(Some(Refusal::NothingPending)),
+            (None, _) => exhausted.or_else(|| self.forbids_opening(ask)),
+        };
+        match (refusal, same) {
+            (Some(Refusal::CoolDown { .. }), Some(proof)) => return Sent::CoolingDown(proof),
+            (Some(refusal), _) => return Sent::Refused(refusal),
+            (None, _) => {}
+        }
+        for other in running.into_iter().filter(|p| Some(*p) != same) {
+            self.proofs[other].finish(Status::Canceled, now);
+        }
+        let proof = same.unwrap_or_else(|| self.open(ask));
+        let indexes = ask.to.iter().map(|who| self.join(proof, *who, ask)).collect();
+        self.issue(proof, indexes, ask.delivery, ask.own_code.as_ref().filter(|_| same.is_none()), ask.cost);
+        if same.is_some() { Sent::Resent(proof) } else { Sent::Opened(proof) }
+    }
+
+    fn forbids_sending_again(&self, proof: &Proof, ask: &Ask) -> Option<Refusal> {
+        let is_new = |who: &&Who| proof.addresses.iter().all(|a| a.who != **who);
+        let newcomers: Vec<Who> = ask.to.iter().filter(is_new).copied().collect();
+        self.forbids_sending(proof, &ask.to, ask.delivery)
+            .or_else(|| self.book.forbids_newcomers(ask.tenant, &newcomers, ask.delivery))
+            .or_else(|| self.book.forbids_cost(ask.tenant, ask.delivery, ask.cost))
+    }
+
+    fn open(&mut self, ask: &Ask) -> usize {
+        self.book.write_client(ask.tenant, ask.client);
+        self.proofs.push(Proof {
+            id: None,
+            tenant: ask.tenant,
+            context: ask.context,
+            opened: self.now(),
+            deadline: self.now() + self.terms.window,
+            ended: None,
+            sends: 0,
+            last_send: None,
+            checks: 0,
+            own_code: ask.own_code.is_some(),
+            addresses: Vec::new(),
+            messages: Vec::new(),
+            deleted: false,
+        });
+        self.proofs.len() - 1
+    }
+
+    /// The address' place in the verification; a newcomer is charged a start.
+    fn join(&mut self, proof: usize, who: Who, ask: &Ask) -> usize {
+        let (now, addresses) = (self.now(), &mut self.proofs[proof].addresses);
+        if let Some(known) = addresses.iter().position(|a| a.who == who) {
+            return known;
+        }
+        let somebody = ask.delivery != Delivery::Pretend;
+        addresses.push(Address { who, somebody, code: None, past: Vec::new(), dies: now, kept: false });
+        let place = addresses.len() - 1;
+        self.joined.push(((ask.tenant, who), ask.purpose, proof));
+        if ask.delivery != Delivery::Return {
+            self.book.write((ask.tenant, who), Event::Start);
+        }
+        place
+    }
+
+    fn issue(&mut self, proof: usize, to: Vec<usize>, delivery: Delivery, own: Option<&Code>, cost: u64) {
+        let (now, terms, proof) = (self.now(), &self.terms, &mut self.proofs[proof]);
+        if delivery != Delivery::Return {
+            proof.sends += 1;
+            proof.last_send = Some(now);
+        }
+        self.book.write_cost(proof.tenant, delivery, cost);
+        let repeats = terms.resend_code == ResendCode::Same || proof.own_code;
+        let deadline = proof.deadline.min(now + terms.code_life);
+        let groups: Vec<Vec<usize>> = match terms.sharing {
+            CodeSharing::Shared => vec![(0..proof.addresses.len()).collect()],
+            CodeSharing::Separate => to.iter().map(|place| vec![*place]).collect(),
+        };
+        for group in groups {
+            let lives = |a: &&Address| now < a.dies || proof.own_code;
+            let kept = group.iter().map(|place| &proof.addresses[*place]).find(|a| a.kept);
+            let again =
+                kept.filter(lives).map(|a| (a.code.clone(), if now < a.dies { a.dies } else { deadline }));
+            let is_new = again.is_none();
+            let (code, dies) = again.unwrap_or((own.cloned(), deadline));
+            for place in group {
+                if is_new {
+                    proof.drop_notes(Some(place), Abandoned::Superseded);
+                }
+                let address = &mut proof.addresses[place];
+                address.past.extend(address.code.take().filter(|_| is_new));
+                (address.code, address.dies) = (code.clone(), dies);
+                address.kept = repeats && proof.sends < terms.max_sends;
+            }
+        }
+        for place in to {
+            let Address { who, somebody, dies, .. } = proof.addresses[place];
+            let event = if delivery == Delivery::Return { Event::Return } else { Event::Send };
+            self.book.write((proof.tenant, who), event);
+            if delivery == Delivery::Send && somebody {
+                proof.drop_notes(Some(place), Abandoned::Superseded);
+                let state = NoteState::Waiting { at: now };
+                proof.messages.push(Note { id: None, address: place, state, submissions: 0, expires: dies });
+            }
+        }
+    }
+
+    pub(super) fn resend(&mut self, tenant: u8, proof: usize, delivery: Delivery, cost: u64) -> Sent {
+        let known = self.known(tenant, proof);
+        let Some(running) = known else { return Sent::Refused(Refusal::NotFound) };
+        let status = running.status(self.now());
+        if status != Status::Pending {
+            return Sent::Refused(Refusal::NotPending { status });
+        }
+        let to: Vec<Who> = running.addresses.iter().map(|a| a.who).collect();
+        let refusal = self
+            .book
+            .forbids_anything(tenant, &to)
+            .or_else(|| self.forbids_sending(running, &to, delivery))
+            .or_else(|| self.book.forbids_cost(tenant, delivery, cost));
+        if let Some(refusal) = refusal {
+            return Sent::Refused(refusal);
+        }
+        self.issue(proof, (0..to.len()).collect(), delivery, None, cost);
+        Sent::Resent(proof)
+    }
+
+    fn known(&self, tenant: u8, proof: usize) -> Option<&Proof> {
+        self.proofs.get(proof).filter(|p| p.tenant == tenant && !p.deleted)
+    }
+
+    /// `only` is the address that the guess names.
+    pub(super) fn check(
+        &mut self,
+        tenant: u8,
+        proof: usize,
+        only: Option<Who>,
+        guess: &Code,
+        context: u8,
+        consume: bool,
+    ) -> Checked {
+        let now = self.now();
+        let Some(found) = self.known(tenant, proof) else { return Checked::NotFound };
+        let rejected = |reason, retry_after| Checked::Rejected(proof, reason, retry_after);
+        let window = now.until(found.deadline);
+        match found.status(now) {
+            Status::Pending => {}
+            Status::Approved => return rejected(Rejection::AlreadyUsed, Duration::ZERO),
+            Status::Canceled => return rejected(Rejection::Canceled, Duration::ZERO),
+            Status::Expired => return rejected(Rejection::Expired, Duration::ZERO),
+            Status::Exhausted => return rejected(Rejection::Exhausted, window),
+        }
+        let parties: Vec<Party> = found.addresses.iter().map(|a| (tenant, a.who)).collect();
+        if let Some(wait) = parties.iter().filter_map(|party| self.book.hold(*party)).max() {
+            return rejected(Rejection::RecipientHeld, wait);
+        }
+        if let Some(wait) = self.book.failure_budget(tenant) {
+            return Checked::TenantBudget(wait);
+        }
+        let named = |a: &&Address| only.is_none_or(|who| a.who == who) && now < a.dies;
+        let live: Vec<&Address> = found.addresses.iter().filter(named).collect();
+        if live.is_empty() {
+            return rejected(Rejection::Expired, Duration::ZERO);
+        }
+        let fits = found.context == context;
+        let right = |a: &&&Address| fits && a.somebody && a.code.as_ref() == Some(guess);
+        let proven: Vec<Party> = live.iter().filter(right).map(|a| (tenant, a.who)).collect();
+        let used_up = found.checks + 1 >= self.terms.max_checks;
+        if proven.is_empty() {
+            self.book.write_failure(tenant, &parties);
+        }
+        self.book.write_success(&proven);
+        let found = &mut self.proofs[proof];
+        found.checks += 1;
+        match (proven.is_empty(), consume) {
+            (false, true) => found.finish(Status::Approved, now),
+            _ if used_up => found.finish(Status::Exhausted, now),
+            _ => {}
+        }
+        let reason = if fits { Rejection::WrongCode } else { Rejection::ContextMismatch };
+        let wait = if used_up { window } else { Duration::ZERO };
+        if proven.is_empty() { rejected(reason, wait) } else { Checked::Right(proof) }
+    }
+
+    /// How it stands afterwards; `None` when there is none.
+    pub(super) fn cancel(&mut self, tenant: u8, proof: usize) -> Option<Status> {
+        let now = self.now();
+        if self.known(tenant, proof)?.status(now) == Status::Pending {
+            self.proofs[proof].finish(Status::Canceled, now);
+        }
+        Some(self.proofs[proof].status(now))
+    }
+
+    pub(super) fn erase(&mut self, (tenant, who): Party) {
+        let now = self.now();
+        let theirs = |p: &&mut Proof| p.tenant == tenant && p.addresses.iter().any(|a| a.who == who);
+        for proof in self.proofs.iter_mut().filter(theirs) {
+            if proof.status(now) == Status::Pending {
+                proof.finish(Status::Canceled, now);
+            }
+            proof.drop_notes(None, Abandoned::Superseded);
+        }
+    }
+
+    // -- messages and time --
+
+    /// Every message that is due is leased, or is over. Answers which are leased, with their submission.
+    pub(super) fn claim(&mut self) -> Vec<(MessageId, u8)> {
+        let now = self.now();
+        let mut leased = Vec::new();
+        for note in self.proofs.iter_mut().filter(|p| !p.deleted).flat_map(|p| &mut p.messages) {
+            match note.state {
+                NoteState::Waiting { at: due } | NoteState::Leased { until: due } if due <= now => {}
+                _ => continue,
+            }
+            if now >= note.expires {
+                note.state = NoteState::Gone(Abandoned::Expired);
+            } else if note.submissions == 3 {
+                note.state = NoteState::Gone(Abandoned::Submissions);
+            } else {
+                note.submissions += 1;
+                note.state = NoteState::Leased { until: now + LEASE };
+                leased.push((note.id.expect("seen when it was queued"), note.submissions));
+            }
+        }
+        leased
+    }
+
+    fn note(&mut self, id: MessageId) -> Option<&mut Note> {
+        let notes = self.proofs.iter_mut().filter(|p| !p.deleted).flat_map(|p| &mut p.messages);
+        notes.into_iter().find(|note| note.id == Some(id))
+    }
+
+    /// That it was taken is true whatever was decided meanwhile.
+    pub(super) fn taken(&mut self, id: MessageId) {
+        if let Some(note) = self.note(id) {
+            note.state = NoteState::Sent;
+        }
+    }
+
+    /// It was not: `retry_after`, or never. Only who holds the lease is believed.
+    pub(super) fn not_taken(
+        &mut self,
+        id: MessageId,
+        submission: u8,
+        retry_after: Result<Duration, Abandoned>,
+    ) {
+        let now = self.now();
+        let Some(note) = self.note(id) else { return };
+        if !matches!(note.state, NoteState::Leased { .. }) || note.submissions != submission {
+            return;
+        }
+        note.state = match retry_after {
+            Err(reason) => NoteState::Gone(reason),
+            Ok(_) if submission == 3 => NoteState::Gone(Abandoned::Submissions),
+            Ok(wait) if now + wait >= note.expires => NoteState::Gone(Abandoned::Expired),
+            Ok(wait) => NoteState::Waiting { at: now + wait },
+        };
+    }
+
+    /// Everything whose time has come is cleared up.
+    pub(super) fn sweep(&mut self) {
+        let (now, keep) = (self.now(), self.terms.keep_record);
+        for proof in &mut self.proofs {
+            let Some((_, ended)) = proof.end(now) else { continue };
+            proof.drop_notes(None, Abandoned::Expired);
+            proof.deleted |= ended + keep <= now;
+        }
+        self.book.forget();
+    }
+}
+
+/// Another context, or another code of the caller's own, means another verification.
+fn is_meant(proof: &Proof, ask: &Ask) -> bool {
+    let has = |code: &Code| proof.addresses.iter().any(|a| a.code.as_ref() == Some(code));
+    proof.context == ask.context && ask.own_code.as_ref().is_none_or(has)
+}
