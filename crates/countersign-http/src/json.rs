@@ -28,6 +28,10 @@ pub struct BadJson {
 /// See [`BadJson`].
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadJson> {
     strict::check(body)?;
+    if !body.trim_ascii_start().starts_with(b"{") {
+        // serde would take a list of a struct's values in their order for the struct.
+        return Err(BadJson { field: None, detail: "must be an object".into() });
+    }
     match serde_json::from_slice(body) {
         Ok(value) => Ok(value),
         Err(error) => Err(locate::<T>(body, &error)),
@@ -142,7 +146,9 @@ mod tests {
         );
         let how = refusal::<Body>(r#"{"to":"a","how":"fax, expected x"}"#);
         assert_eq!(how, (Some("how".into()), "must be send or return".into()));
-        assert_eq!(refusal::<Body>("[]").0, None);
+        for body in ["[]", r#"["a"]"#, "null", "1"] {
+            assert_eq!(refusal::<Body>(body), (None, "must be an object".into()), "{body}");
+        }
     }
 
     #[test]

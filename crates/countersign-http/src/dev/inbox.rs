@@ -2,28 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use countersign_core::names::ProviderName;
 use countersign_core::provider::RenderedMessage;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{DevState, json, malformed};
+use super::{DevState, json};
+use crate::problem::Problem;
+use crate::query::Query;
 
 /// The most messages that can be asked for at a time: as many as an inbox keeps.
 const MAX_LIMIT: usize = 1_000;
-
-/// Which messages.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
-    /// The whole number or address. A leading space is a `+` that nobody escaped.
-    to: Option<String>,
-    /// At most so many; all, if absent.
-    limit: Option<usize>,
-}
 
 /// A message as everybody may read it here.
 #[derive(Serialize)]
@@ -64,25 +55,24 @@ struct Listing {
     messages: Vec<Shown>,
 }
 
+/// `to` is a whole number or address, `limit` the most messages; all, if absent.
 pub(super) async fn list(
     State(state): State<DevState>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Response {
-    let Query(Wanted { to, limit }) = match wanted {
-        Ok(wanted) => wanted,
-        Err(rejection) => return malformed(None, &rejection.body_text()),
-    };
-    let limit = limit.unwrap_or(MAX_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return malformed(Some("limit"), "limit must be a whole number from 1 to 1000");
-    }
-    let to = to.map(|to| to.strip_prefix(' ').map_or(to.clone(), |digits| format!("+{digits}")));
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let mut query = Query::parse(query.as_deref())?;
+    let to = query.take_recipient("to");
+    let limit = query.take("limit").map_or(Some(MAX_LIMIT), |text| text.parse().ok());
+    query.finish()?;
+    let limit = limit
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| Problem::malformed("limit", format!("must be 1 to {MAX_LIMIT}")))?;
     let matches = |message: &Arc<RenderedMessage>| {
         to.as_ref().is_none_or(|to| message.recipient.expose().eq_ignore_ascii_case(to))
     };
     let inbox = &state.dev.inbox;
     let messages = inbox.list().into_iter().filter(matches).take(limit);
-    json(&Listing { messages: messages.map(|message| Shown::new(&message, inbox.provider())).collect() })
+    Ok(json(&Listing { messages: messages.map(|message| Shown::new(&message, inbox.provider())).collect() }))
 }
 
 pub(super) async fn clear(State(state): State<DevState>) -> StatusCode {

@@ -28,12 +28,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use tokio::sync::watch;
+
+use crate::problem::{Kind, Problem};
 
 pub use ports::{DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples};
 
@@ -85,41 +87,11 @@ async fn guard(request: Request, next: Next) -> Response {
         .get("sec-fetch-site")
         .is_some_and(|site| !["same-origin", "none"].map(str::as_bytes).contains(&site.as_bytes()));
     let mut response = if foreign && !matches!(*request.method(), Method::GET | Method::HEAD) {
-        refuse(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "Forbidden",
-            None,
-            "This call came from another site's page.",
-        )
+        Problem::new(Kind::Forbidden, "this call came from another site's page").into_response()
     } else {
         next.run(request).await
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// An error as the native API writes them (RFC 9457).
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-}
-
-fn malformed(field: Option<&str>, detail: &str) -> Response {
-    refuse(StatusCode::BAD_REQUEST, "malformed-request", "Malformed request", field, detail)
-}
-
-fn refuse(status: StatusCode, name: &str, title: &str, field: Option<&str>, detail: &str) -> Response {
-    let problem =
-        Problem { r#type: format!("/problems/{name}"), title, status: status.as_u16(), detail, field };
-    let mut response = json(&problem);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
 }
 

@@ -27,7 +27,14 @@ impl Server {
             .route("/", get(async || "hello"))
             .route("/echo", post(async |body: Bytes| body))
             .route("/client", get(async |Extension(client): Extension<ClientAddr>| client.ip.to_string()))
-            .route("/panic", get(async || if true { panic!("on purpose") }))
+            .route(
+                "/panic",
+                get(async || {
+                    if true {
+                        panic!("on purpose")
+                    }
+                }),
+            )
             .route("/slow", get(async || tokio::time::sleep(Duration::from_millis(300)).await))
             .route("/stuck", get(std::future::pending::<()>))
             .layer(Observe::plain("test"));

@@ -112,6 +112,7 @@ function card(message) {
   item.dataset.channel = message.channel;
   item.dataset.id = message.id;
   part(".to").textContent = message.to;
+  part(".to").title = message.to;
   part("time").textContent = hms(Date.parse(message.at));
   part("time").dateTime = message.at;
   part("time").title = message.at;
@@ -355,7 +356,7 @@ async function call(path, options) {
   const answer = await fetch(path, options).catch(() => null);
   if (answer?.ok) return answer;
   const problem = await answer?.json().catch(() => null);
-  toast(problem?.detail ?? "The service did not answer.");
+  toast(problem ? `${problem.title}: ${problem.detail}.` : "The service did not answer.");
   return null;
 }
 
