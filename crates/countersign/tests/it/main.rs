@@ -5,6 +5,7 @@
 mod cli;
 mod crash;
 mod dev;
+mod faults;
 mod native;
 mod peer_faults;
 mod serve;

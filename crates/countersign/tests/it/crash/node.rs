@@ -52,7 +52,7 @@ impl Node {
             .arg(node.path("keys"))
             .status()
             .expect("it runs");
-        assert!(keys.success());
+        assert!(keys.status.success());
         node
     }
 
