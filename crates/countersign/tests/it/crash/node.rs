@@ -50,7 +50,7 @@ impl Node {
         let keys = Self::program()
             .args(["keys", "generate", "--out"])
             .arg(node.path("keys"))
-            .status()
+            .output()
             .expect("it runs");
         assert!(keys.status.success());
         node
