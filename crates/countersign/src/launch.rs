@@ -17,7 +17,7 @@ use countersign_storage::sqlite::SqliteEngine;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::clock::PushableClock;
+use crate::clock::{PushableClock, ServiceClock};
 use crate::commands::{Failure, say};
 use crate::config::{Server, ServiceConfig};
 use crate::entropy::OsEntropy;
@@ -37,6 +37,8 @@ pub struct Launch {
     pub store: Arc<SqliteEngine>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The clock beneath that follows the machine's, if there is one.
+    pub watched_clock: Option<Arc<ServiceClock>>,
     /// What dev mode adds.
     pub dev: Option<DevMode>,
 }
@@ -65,7 +67,7 @@ pub fn launch(launch: Launch) -> Result<(), Failure> {
 }
 
 async fn serve(launch: Launch) -> Result<(), Failure> {
-    let Launch { server, config, keys, store, clock, dev } = launch;
+    let Launch { server, config, keys, store, clock, watched_clock, dev } = launch;
     // From here on a signal is an orderly end.
     let leave = signals::leave()?;
     let metrics = ops::install_recorder().context("metrics cannot be counted").map_err(Failure::Runtime)?;
@@ -110,6 +112,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     if let Some(dev) = &dev {
         let _nobody_reads = say(&dev::banner(address, &dev.folder));
     }
+    let drain = server.drain;
     let node = Node {
         engine,
         clock,
@@ -118,7 +121,8 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         front,
         metrics,
         metrics_listener,
-        drain: server.drain,
+        watched_clock,
+        drain,
         closing,
     };
     node.run(listener, leave, store.fatal()).await.map_err(|error| Failure::Runtime(error.into()))
