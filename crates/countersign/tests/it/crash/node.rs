@@ -115,11 +115,3 @@ impl Drop for Running {
         let _ = self.process.wait();
     }
 }
-
-/// A failed test leaves no process behind.
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _already_gone = self.process.kill();
-        let _reaped = self.process.wait();
-    }
-}
