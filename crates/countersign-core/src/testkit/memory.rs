@@ -13,7 +13,7 @@ use minicbor::{Decode, Encode};
 
 use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
 use crate::codec::Undecodable;
-use crate::directory::StoredUser;
+use crate::engine::StoredUser;
 use crate::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
     Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError,
