@@ -6,5 +6,5 @@ mod http;
 mod program;
 
 pub(crate) use app::{DEMO, TestApp};
-pub(crate) use http::{Answer, call};
+pub(crate) use http::{Answer, at_once, call, request};
 pub(crate) use program::{Installation, Server, keys, program};
