@@ -133,6 +133,8 @@ async fn a_member_of_the_wrong_kind_is_named_and_its_value_is_not_repeated() {
         (&start, json!({"to": ALICE, "channel": "SMS"}), "channel"),
         (&start, json!({"to": ALICE, "locale": "english please"}), "locale"),
         (&start, json!({"to": ALICE, "delivery": "post"}), "delivery"),
+        (&start, json!({"to": ALICE, "delivery": {"send": null}}), "delivery"),
+        (&start, json!({"to": ALICE, "client": ["::1", null, null, null]}), "client"),
         (&start, json!({"to": ALICE, "client": {"ip": "123456"}}), "client.ip"),
         (&start, json!({"to": ALICE, "client": {"ip": "0127.0.0.1"}}), "client.ip"),
         (&start, json!({"to": ALICE, "client": {"device_id": "x".repeat(256)}}), "client.device_id"),
