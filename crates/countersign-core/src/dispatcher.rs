@@ -136,11 +136,17 @@ impl Dispatcher {
             Err(error) => {
                 tracing::warn!(message = %message.id, provider = %name, kind = error.kind.as_str(), detail = error.detail, "delivery failed");
                 let failed = |retry_after| DeliveryResult::Failed { provider: Some(name), retry_after };
+                let later = retry_after(message.submissions);
                 match (error.retry, error.kind) {
                     (Retry::Never, kind) => DeliveryResult::GivenUp { reason: reason(kind) },
-                    (Retry::After(wait), _) => failed(wait.max(retry_after(message.submissions))),
+                    (Retry::After(wait), _) => failed(wait.max(later)),
                     (Retry::OtherRoute, _) if self.has_untried(message, &route) => failed(Duration::ZERO),
-                    (Retry::Backoff | Retry::OtherRoute, _) => failed(retry_after(message.submissions)),
+                    // Asking the same one again would bring the same answer.
+                    (
+                        Retry::OtherRoute,
+                        kind @ (DeliveryErrorKind::Configuration | DeliveryErrorKind::Recipient),
+                    ) => DeliveryResult::GivenUp { reason: reason(kind) },
+                    (Retry::Backoff | Retry::OtherRoute, _) => failed(later),
                 }
             }
         }
