@@ -9,6 +9,8 @@ use anyhow::Context;
 use axum::Router;
 use countersign_core::engine::Engine;
 use countersign_core::keys::KeyRing;
+use countersign_core::policy::Policy;
+use countersign_core::recipient::Recipient;
 use countersign_core::time::Clock;
 use countersign_http::front::FrontOptions;
 use countersign_http::ops::{self, Readiness};
@@ -23,7 +25,7 @@ use crate::config::{Server, ServiceConfig};
 use crate::entropy::OsEntropy;
 use crate::node::Node;
 use crate::service::{Parts, Service};
-use crate::{dev, hardening, signals, ways};
+use crate::{dev, process, signals, ways};
 
 /// What a node is made of.
 pub struct Launch {
@@ -56,7 +58,8 @@ pub struct DevMode {
 /// # Errors
 /// The configuration cannot be served, the address cannot be listened on, or the store is lost.
 pub fn launch(launch: Launch) -> Result<(), Failure> {
-    hardening::no_core_dumps();
+    process::no_core_dumps();
+    process::room_for_connections();
     let store = Arc::clone(&launch.store);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(launch));
@@ -71,6 +74,9 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     // From here on a signal is an orderly end.
     let leave = signals::leave()?;
     let metrics = ops::install_recorder().context("metrics cannot be counted").map_err(Failure::Runtime)?;
+
+    // The numbering plans are unpacked at their first use: not while the first caller waits.
+    let _unpacked = Recipient::parse("+12125550123", &Policy::default());
 
     let ways = ways::build(&config)?;
     let engine: Arc<dyn Engine> = Arc::clone(&store) as _;
@@ -94,12 +100,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         _ => None,
     };
     let readiness = Readiness::default();
-    let front = FrontOptions {
-        trusted_proxies: server.trusted_proxies,
-        readiness: readiness.clone(),
-        drain_timeout: server.finish,
-        ..FrontOptions::default()
-    };
+    let front = FrontOptions { readiness: readiness.clone(), ..server.front };
     let dispatcher = Arc::clone(&service.dispatcher);
     let beside = metrics_listener.is_none().then(|| metrics.clone());
     let api = service.router(readiness, beside, dev_routes)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::time::Timestamp;
+use countersign_http::front::FrontOptions;
 
 use super::{Failure, high_water};
 use crate::clock::{PushableClock, ServiceClock, SystemTime, TimeSource};
@@ -60,9 +61,8 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let server = Server {
         listen,
         metrics_listen: None,
-        trusted_proxies: countersign_http::front::TrustedProxies::default(),
         drain: Duration::ZERO,
-        finish: Duration::from_secs(2),
+        front: FrontOptions { drain_timeout: Duration::from_secs(2), ..FrontOptions::default() },
     };
     let mode = DevMode { clock: Arc::clone(&clock), folder: place.folder };
     launch(Launch { server, config: dev::config(), keys, store, clock, watched_clock, dev: Some(mode) })
