@@ -1,4 +1,5 @@
 //! The dispatcher over two providers: which one gets a message, and what follows from their answers.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;
