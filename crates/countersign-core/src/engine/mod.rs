@@ -9,7 +9,6 @@
 
 mod commands;
 mod idempotency;
-mod user;
 
 use async_trait::async_trait;
 use std::time::Duration;
@@ -18,10 +17,10 @@ pub use commands::{
     Accepted, AcceptedKind, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery,
     DestinationRequest, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
 };
-pub use idempotency::{IdempotencyClaim, Idempotent, StoredAnswer, resolve};
-pub use user::{StoredUser, UserIndex};
+pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
 
 use crate::audit::{AuditEntry, AuditEvent, AuditHead};
+use crate::directory::StoredUser;
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::TenantId;
@@ -71,6 +70,17 @@ pub struct ListQuery {
     pub limit: u32,
     /// The present instant.
     pub now: Timestamp,
+}
+
+/// By what a user is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserIndex {
+    /// The key of the tenant's id.
+    Id([u8; 16]),
+    /// The key of the second name.
+    Username([u8; 16]),
+    /// The identity key of a mailbox or number. Of several users the most recently changed is found.
+    Address(RecipientKey),
 }
 
 /// An administrator's act on one recipient.
@@ -146,7 +156,8 @@ pub trait Engine: Send + Sync + 'static {
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError>;
 
     /// Erases what identifies a recipient: cancels what is pending, wipes addresses, notes and
-    /// unsent messages, removes the directory's entry of the address. Counters stay. Answers how many
+    /// unsent messages, also in stored answers, removes the directory's entry of the address. Counters
+    /// stay. Answers how many
     /// verifications were wiped.
     async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError>;
 

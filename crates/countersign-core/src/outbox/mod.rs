@@ -203,6 +203,8 @@ pub enum DeliveryResult {
 /// A dispatcher's report on one claimed message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeliveryReport {
+    /// Whose it is.
+    pub tenant: TenantId,
     /// Which message.
     pub message: MessageId,
     /// Which verification it serves (its other half of the key).

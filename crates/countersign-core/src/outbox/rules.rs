@@ -122,6 +122,7 @@ mod tests {
 
     fn report(message: &Message, result: DeliveryResult) -> DeliveryReport {
         DeliveryReport {
+            tenant: message.tenant.clone(),
             message: message.id,
             verification: message.verification,
             submission: message.submissions,

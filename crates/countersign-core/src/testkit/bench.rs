@@ -15,7 +15,6 @@ use crate::engine::{
     RecipientCommand, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand, SweepReport,
     VerificationRecord,
 };
-use crate::entropy::Entropy;
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::names::TenantId;
@@ -23,6 +22,7 @@ use crate::outbox::{DeliveryReport, DeliveryResult, Message, MessageState, Paylo
 use crate::policy::{Caps, Terms};
 use crate::time::{Clock, Timestamp};
 use crate::verification::{RecipientLedger, Status, Verification, Windows};
+use crate::verifications::Entropy;
 
 /// A fictional number (+1 212 555 01xx is reserved for fiction).
 pub const ALICE: &str = "+12125550101";
@@ -374,8 +374,13 @@ pub fn wrong(code: &Code) -> Code {
 
 /// A report on a message as it was claimed.
 pub fn report(message: &Message, result: DeliveryResult) -> DeliveryReport {
-    let (id, verification) = (message.id, message.verification);
-    DeliveryReport { message: id, verification, submission: message.submissions, result }
+    DeliveryReport {
+        tenant: message.tenant.clone(),
+        message: message.id,
+        verification: message.verification,
+        submission: message.submissions,
+        result,
+    }
 }
 
 /// A provider took it.

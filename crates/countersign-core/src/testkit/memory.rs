@@ -8,14 +8,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use minicbor::{Decode, Encode};
-
 use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
 use crate::codec::Undecodable;
-use crate::engine::StoredUser;
+use crate::directory::StoredUser;
 use crate::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
+    Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
     Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError,
     StoredAnswer, SweepReport, UserIndex, VerificationRecord, resolve,
 };
@@ -32,6 +29,7 @@ use crate::verification::{
     Changes, ClientKey, ClientLedger, Damaged, Decision, Ledgers, RecipientLedger, SweepAction, TenantLedger,
     Verification, erase, sweep,
 };
+use async_trait::async_trait;
 
 /// An engine that keeps everything in memory.
 #[derive(Debug)]
@@ -89,7 +87,7 @@ impl MemoryEngine {
     }
 
     /// Decides and commits, once per claim.
-    fn decide<O: Encode<()> + for<'b> Decode<'b, ()>>(
+    fn decide<O: Answer>(
         &self,
         tenant: &TenantId,
         claim: Option<IdempotencyClaim>,
@@ -201,6 +199,12 @@ impl Store {
 
     fn users_of<'a>(&'a mut self, tenant: &'a TenantId) -> impl Iterator<Item = &'a mut StoredUser> {
         self.users.iter_mut().filter(move |((owner, _), _)| owner == tenant).map(|(_, user)| user)
+    }
+
+    /// What a verification no longer knows, no answer about it tells.
+    fn forget_recipient(&mut self, wiped: &Verification) -> Result<(), Undecodable> {
+        let mut told = self.answers.values_mut().filter(|answer| answer.verification == Some(wiped.id));
+        told.try_for_each(|answer| answer.forget_recipient(wiped))
     }
 
     /// Abandons a verification's open messages: all, or those to one destination.
@@ -331,6 +335,7 @@ impl Engine for MemoryEngine {
                 store.abandon_open(verification.id, None, Abandoned::Superseded, now);
                 let erased = erase(verification.clone(), now);
                 wiped += u32::from(erased != verification);
+                store.forget_recipient(&erased)?;
                 store.put(erased);
             }
             store.users.retain(|(owner, _), user| owner != tenant || !has_address(user, &identity));
@@ -407,6 +412,7 @@ impl Engine for MemoryEngine {
                         report.expired += 1;
                     }
                     SweepAction::Mask(masked) => {
+                        store.forget_recipient(&masked)?;
                         store.put(masked);
                         report.masked += 1;
                     }

@@ -1,10 +1,12 @@
 //! What administrators ask for: lists, erasure, the audit log.
 
+use std::time::Duration;
+
 use crate::audit::Verifier;
-use crate::engine::{ListQuery, StartCommand, UserIndex};
+use crate::engine::{CheckCommand, CheckOutcome, ListQuery, StartCommand, UserIndex};
 use crate::names::TenantId;
 use crate::testkit::bench::*;
-use crate::testkit::commands::{audit_event, recipient_keys};
+use crate::testkit::commands::{audit_event, claim, recipient_keys};
 use crate::testkit::conformance::directory::user;
 use crate::verification::disclose;
 use crate::verification::{Status, StoredRecipient, Verification};
@@ -110,6 +112,30 @@ pub(super) async fn an_erasure_takes_the_directorys_entry_along<F: EngineFixture
     engine.erase(bench.administer(ALICE, "recipient.erased")).await.expect("erase");
     assert_eq!(engine.find_user(tenant, UserIndex::Id([1; 16])).await.expect("find"), None);
     assert!(engine.find_user(tenant, UserIndex::Id([2; 16])).await.expect("find").is_some());
+}
+
+pub(super) async fn an_erasure_reaches_the_answers_that_are_repeated<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let start = StartCommand { idempotency: Some(claim(1, 1)), ..bench.start_of(ALICE) };
+    let id = opened(bench.start(start.clone()).await).id;
+    bench.engine().erase(bench.administer(ALICE, "recipient.erased")).await.expect("erase");
+    let told = opened(replayed(bench.engine().start(start).await.expect("start")));
+    assert_eq!(told.id, id);
+    assert_eq!(told.destinations[0].recipient, StoredRecipient::Masked("erased".into()));
+}
+
+pub(super) async fn a_masked_verification_is_masked_in_repeated_answers<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.terms.keep_recipient = Duration::ZERO;
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    let check = CheckCommand { idempotency: Some(claim(1, 1)), ..bench.check_of(verification.id, &code) };
+    assert!(is_right(&bench.give(check.clone()).await));
+    assert_eq!(bench.sweep().await.masked, 1);
+    let again = replayed(bench.engine().check(check).await.expect("check"));
+    let CheckOutcome::Right { verification: told } = again else { panic!("{again:?}") };
+    let now_known = bench.record(verification.id).await.verification;
+    assert_eq!(told.destinations[0].recipient, now_known.destinations[0].recipient);
 }
 
 pub(super) async fn the_audit_chain_holds_up_to_its_head<F: EngineFixture>() {

@@ -9,13 +9,12 @@ use proptest::{prop_assert, prop_assert_eq};
 
 use super::cast::{self, claim_of, context_of, own_code_of, purpose_of};
 use super::reference::{Ask, Checked, Model, Sent};
-use super::steps::{Fate, GHOST, Guess, Sequence, Step};
+use super::steps::{Fate, GHOST, Guess, Sequence, Step, Who};
 use crate::code::Code;
 use crate::engine::{
-    AcceptedKind, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, Engine, IdempotencyClaim,
-    Idempotent, ResendCommand, SendOutcome, StartCommand,
+    AcceptedKind, Answer as _, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, Engine,
+    IdempotencyClaim, Idempotent, ResendCommand, SendOutcome, StartCommand,
 };
-use crate::entropy::Entropy;
 use crate::ids::{MessageId, VerificationId};
 use crate::keys::KeyRing;
 use crate::names::TenantId;
@@ -24,7 +23,8 @@ use crate::policy::{Caps, Terms};
 use crate::testkit::bench::{ALICE, EngineFixture};
 use crate::testkit::{SeededEntropy, commands, keys};
 use crate::time::Timestamp;
-use crate::verification::Status;
+use crate::verification::{Status, StoredRecipient};
+use crate::verifications::Entropy;
 
 pub(super) type Result<T = ()> = std::result::Result<T, TestCaseError>;
 
@@ -47,8 +47,9 @@ pub(super) struct Walk<'a, F> {
     pub(super) seen: BTreeSet<String>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Submission {
+    tenant: TenantId,
     message: MessageId,
     verification: VerificationId,
     number: u8,
@@ -144,7 +145,28 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                 let command = self.administer(*tenant, *who, "recipient.erased");
                 self.engine().erase(command).await?;
                 self.model.erase((*tenant, *who));
+                self.expect_erased(*tenant, *who);
                 self.compare_everything().await
+            }
+        }
+    }
+
+    /// From now on, answers about verifications of an erased address tell no address.
+    fn expect_erased(&mut self, tenant: u8, who: Who) {
+        let proofs = self.model.proofs.iter().filter(|p| p.tenant == tenant && !p.deleted);
+        let erased = proofs.filter(|p| p.addresses.iter().any(|a| a.who == who));
+        let erased: BTreeSet<_> = erased.filter_map(|p| p.id).collect();
+        for answer in self.answers.values_mut() {
+            let told = match &mut answer.outcome {
+                Outcome::Send(outcome) => outcome.verification_mut(),
+                Outcome::Check(outcome) => outcome.verification_mut(),
+            };
+            let Some(told) = told.filter(|v| erased.contains(&v.id)) else { continue };
+            told.metadata = None;
+            for destination in &mut told.destinations {
+                if matches!(destination.recipient, StoredRecipient::Sealed(_)) {
+                    destination.recipient = StoredRecipient::Masked("erased".into());
+                }
             }
         }
     }
@@ -352,6 +374,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             }
             let ours = batch.into_iter().filter(|m| self.tenants.contains(&m.tenant));
             claimed.extend(ours.map(|m| Submission {
+                tenant: m.tenant,
                 message: m.id,
                 verification: m.verification,
                 number: m.submissions,
@@ -369,14 +392,14 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
 
     async fn report_late(&mut self, nth: u8, fate: Fate) -> Result {
         let Some(place) = self.silent.len().checked_sub(1 + usize::from(nth)) else { return Ok(()) };
-        let late = self.silent[place];
+        let late = self.silent[place].clone();
         self.report(&[late], fate).await?;
         self.compare_everything().await
     }
 
     async fn report(&mut self, submissions: &[Submission], fate: Fate) -> Result {
         let mut reports = Vec::new();
-        for Submission { message, verification, number } in submissions.iter().copied() {
+        for Submission { tenant, message, verification, number } in submissions.iter().cloned() {
             let provider = "inbox".parse().expect("a provider name");
             let result = match fate {
                 Fate::Silence => continue,
@@ -394,7 +417,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                     DeliveryResult::GivenUp { reason }
                 }
             };
-            reports.push(DeliveryReport { message, verification, submission: number, result });
+            reports.push(DeliveryReport { tenant, message, verification, submission: number, result });
         }
         Ok(self.engine().record_deliveries(reports, self.now()).await?)
     }
