@@ -55,3 +55,5 @@ impl EngineFixture for SqliteFixture {
 }
 
 countersign_core::storage_conformance!(SqliteFixture);
+
+countersign_core::storage_model!(SqliteFixture);

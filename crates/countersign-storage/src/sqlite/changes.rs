@@ -28,7 +28,12 @@ impl Unit<'_> {
         }
         for message in &changes.messages {
             let seq = self.seq(message.verification)?;
-            outbox::queue(self.session, seq, message)?;
+            let known = self.verifications.iter_mut().find(|known| known.seq == seq);
+            let messages = known.and_then(|known| known.messages.as_mut());
+            outbox::queue(self.session, seq, messages.as_deref().copied(), message)?;
+            if let Some(messages) = messages {
+                *messages += 1;
+            }
         }
         for (budget, ledger) in &changes.ledgers {
             self.put_ledger(number, budget, ledger)?;
@@ -88,16 +93,23 @@ impl Unit<'_> {
             if v.destinations[..index].iter().any(|other| other.identity == destination.identity) {
                 continue;
             }
+            // The rule was told this address' newest verification, or it could not have opened one.
+            let newest = self.joined.iter().find(|(k, p, _)| *k == destination.identity && *p == v.purpose);
+            let newest = newest.map(|(_, _, joined)| *joined).ok_or(Failure::Corrupt("recipients"))?;
             self.session.execute(
-                "INSERT INTO recipient_verifications (tenant, identity, purpose, joined, verification)
-                 SELECT ?1, ?2, ?3, coalesce(max(joined), 0) + 1, ?4 FROM recipient_verifications
-                 WHERE tenant = ?1 AND identity = ?2 AND purpose = ?3",
-                (number, destination.identity.as_bytes(), v.purpose.as_str(), seq),
+                "INSERT INTO recipients (tenant, key, purpose, joined, verification)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                (number, destination.identity.as_bytes(), v.purpose.as_str(), newest + 1, seq),
             )?;
         }
         self.verifications.retain(|known| known.id != v.id);
-        let destinations = v.destinations.len();
-        self.verifications.push(Known { id: v.id, seq, sweep_at, destinations });
+        self.verifications.push(Known {
+            id: v.id,
+            seq,
+            sweep_at,
+            destinations: v.destinations.len(),
+            messages: known.map_or(Some(0), |known| known.messages),
+        });
         Ok(())
     }
 
@@ -111,13 +123,17 @@ impl Unit<'_> {
         let before = self.ledgers.iter().find(|(key, _)| key == budget).map(|(_, forget_at)| *forget_at);
         let (forget_at, row) = (ledger.forget_at(), to_row(ledger));
         if before == Some(forget_at) {
-            let sql = "UPDATE recipient_ledgers SET row = ?3 WHERE tenant = ?1 AND budget = ?2";
-            self.session.execute(sql, (number, budget.as_bytes(), row))?;
+            self.session.execute(
+                "UPDATE recipients SET row = ?3
+                 WHERE tenant = ?1 AND key = ?2 AND purpose = '' AND joined = 0",
+                (number, budget.as_bytes(), row),
+            )?;
             return Ok(());
         }
         self.session.execute(
-            "INSERT INTO recipient_ledgers (tenant, budget, forget_at, row) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (tenant, budget) DO UPDATE SET forget_at = ?3, row = ?4",
+            "INSERT INTO recipients (tenant, key, purpose, joined, forget_at, row)
+             VALUES (?1, ?2, '', 0, ?3, ?4)
+             ON CONFLICT (tenant, key, purpose, joined) DO UPDATE SET forget_at = ?3, row = ?4",
             (number, budget.as_bytes(), forget_at.map(Timestamp::as_millis), row),
         )?;
         Ok(())

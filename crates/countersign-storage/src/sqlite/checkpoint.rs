@@ -1,11 +1,12 @@
 //! Moving the log into the database, away from the commit path.
 //!
 //! SQLite would do this inside the commit that happens to make the log too long. Here a thread of its
-//! own does it, while the writer goes on. A passive checkpoint disturbs nobody; emptying the log
+//! own does it, while the writer goes on. A passive checkpoint disturbs nobody, but as long as the
+//! writer adds pages meanwhile, the log only grows. Beginning it anew (`RESTART`) or emptying it
 //! (`TRUNCATE`) keeps the writer out for a moment, and so comes right after a passive one, when little
-//! is left to move. It has to come: what was wiped from a row still stands in the log's older pages.
+//! is left to move. A log begun anew keeps its blocks, which makes the commits after it cheaper; an
+//! empty one keeps nothing, and that has to be: what was wiped from a row still stands in older pages.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,11 +20,11 @@ use super::shared::Shared;
 pub(super) struct Schedule {
     /// How often to look.
     pub(super) tick: Duration,
-    /// A log longer than this many pages is moved.
+    /// This many pages that wait in the log are moved.
     pub(super) pages: u32,
-    /// A log file larger than this many bytes is emptied.
-    pub(super) bytes: u64,
-    /// And at the latest after this long, if anything was written.
+    /// A log of this many pages is begun anew.
+    pub(super) restart: u32,
+    /// After this long it is emptied, if anything was written.
     pub(super) empty_every: Duration,
 }
 
@@ -51,7 +52,6 @@ impl Stop {
 /// The checkpointing thread.
 pub(super) struct Checkpointer {
     conn: Connection,
-    log: PathBuf,
     schedule: Schedule,
     shared: Arc<Shared>,
     stop: Arc<Stop>,
@@ -67,14 +67,8 @@ struct Progress {
 }
 
 impl Checkpointer {
-    pub(super) fn new(
-        conn: Connection,
-        log: PathBuf,
-        schedule: Schedule,
-        shared: Arc<Shared>,
-        stop: Arc<Stop>,
-    ) -> Self {
-        Self { conn, log, schedule, shared, stop }
+    pub(super) fn new(conn: Connection, schedule: Schedule, shared: Arc<Shared>, stop: Arc<Stop>) -> Self {
+        Self { conn, schedule, shared, stop }
     }
 
     /// Looks after the log until told to end; then empties it, so that the database file is whole.
@@ -113,17 +107,19 @@ impl Checkpointer {
 
     /// One round; answers whether the log is empty now.
     fn look(&self, moved_on: bool, due: bool) -> Result<bool, Failure> {
-        if moved_on || due {
-            let log = self.checkpoint("NOOP")?;
-            metrics::gauge!("countersign_store_log_pages")
-                .set(f64::from(u32::try_from(log.pages).unwrap_or(0)));
-            if due || log.pages - log.moved > i64::from(self.schedule.pages) {
-                self.timed("PASSIVE")?;
-            }
+        if !moved_on && !due {
+            return Ok(false);
         }
-        let too_large = || std::fs::metadata(&self.log).is_ok_and(|log| log.len() > self.schedule.bytes);
-        if due || (moved_on && too_large()) {
+        let log = self.checkpoint("NOOP")?;
+        metrics::gauge!("countersign_store_log_pages").set(f64::from(u32::try_from(log.pages).unwrap_or(0)));
+        if due || log.pages - log.moved > i64::from(self.schedule.pages) {
+            self.timed("PASSIVE")?;
+        }
+        if due {
             return Ok(!self.timed("TRUNCATE")?.busy);
+        }
+        if log.pages > i64::from(self.schedule.restart) {
+            self.timed("RESTART")?;
         }
         Ok(false)
     }

@@ -1,8 +1,8 @@
 //! The verbs: load the state, call core's rule, write what it decided.
 
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, IdempotencyClaim, Idempotent,
-    RecipientCommand, ResendCommand, SendOutcome, StartCommand, resolve,
+    Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, IdempotencyClaim,
+    Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand, resolve,
 };
 use countersign_core::names::TenantId;
 use countersign_core::outbox::Abandoned;
@@ -13,11 +13,10 @@ use countersign_core::verification::resend::resend as resend_rule;
 use countersign_core::verification::start::{StartState, start as start_rule};
 use countersign_core::verification::{Decision, erase as erase_rule};
 
-use super::answers::{self, Answer};
 use super::failure::{Failure, InTable};
 use super::session::Session;
 use super::unit::Unit;
-use super::{directory, outbox};
+use super::{answers, directory, outbox};
 
 /// Decides and writes, once per claim.
 fn decide<O: Answer>(
@@ -34,11 +33,11 @@ fn decide<O: Answer>(
             return Ok(earlier);
         }
     }
-    let Decision { mut outcome, changes } = rule(&mut unit)?;
+    let Decision { outcome, changes } = rule(&mut unit)?;
     if !changes.is_empty() {
         unit.write(changes)?;
         if let Some(claim) = &claim {
-            answers::put(&unit, claim, &mut outcome)?;
+            answers::put(&unit, claim, &outcome)?;
         }
     }
     Ok(Idempotent::Fresh { outcome, at: unit.now })
@@ -134,7 +133,7 @@ pub(super) fn erase(session: &mut Session, command: &RecipientCommand) -> Result
             unit.put_verification(number, &erased)?;
             let seq = unit.seq(erased.id)?;
             outbox::abandon_open(unit.session, seq, None, Abandoned::Superseded, unit.now)?;
-            answers::wipe(unit.session, &erased)?;
+            answers::forget_recipient(unit.session, &erased)?;
             wiped += u32::from(erased != verification);
         }
         directory::remove(unit.session, number, &command.keys.identity)?;

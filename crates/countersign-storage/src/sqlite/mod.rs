@@ -77,10 +77,10 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// The writer's page cache, in KiB.
     pub cache_kib: u32,
-    /// A log longer than this many pages (of 4 KiB) is moved into the database.
+    /// This many pages (of 4 KiB) that wait in the log are moved into the database.
     pub checkpoint_pages: u32,
-    /// A log file larger than this many bytes is emptied.
-    pub log_bytes: u64,
+    /// A log of this many pages is begun anew, for which the writer has to pause for a moment.
+    pub log_pages: u32,
     /// The log is emptied at least this often: what was wiped from a row still stands in the log's
     /// older pages. Must leave room for another try within 60 s.
     pub empty_log_every: Duration,
@@ -96,7 +96,7 @@ impl Default for SqliteOptions {
             readers: 3,
             cache_kib: 64 * 1024,
             checkpoint_pages: 1_000,
-            log_bytes: 256 * 1024 * 1024,
+            log_pages: 16_000,
             empty_log_every: Duration::from_secs(20),
         }
     }
@@ -149,11 +149,10 @@ impl SqliteEngine {
         }
         let checkpointer = Checkpointer::new(
             open::open_for_checkpoints(path)?,
-            open::beside(path, "-wal"),
             Schedule {
                 tick: Duration::from_millis(100).min(options.empty_log_every),
                 pages: options.checkpoint_pages,
-                bytes: options.log_bytes,
+                restart: options.log_pages,
                 empty_every: options.empty_log_every,
             },
             shared.clone(),

@@ -208,6 +208,9 @@ fn connect(database: &Path, access: OpenFlags, patience: Duration) -> Result<Con
     conn.busy_timeout(patience)?;
     // Closing never checkpoints by itself: after a lost write the log must stay as it is.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Plans do not depend on values. Without this a statement whose plan might is prepared again
+    // whenever another value is bound to it, which costs more than running it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)
 }
 

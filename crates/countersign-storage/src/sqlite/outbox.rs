@@ -23,14 +23,26 @@ pub(super) const fn verification_of(message: i64) -> i64 {
     message >> OWN_BITS
 }
 
-/// Queues a message behind the others of its verification.
-pub(super) fn queue(session: &mut Session, verification: i64, message: &Message) -> Result<(), Failure> {
+/// Queues a message behind the others of its verification, of which there are `before` if that is
+/// known.
+pub(super) fn queue(
+    session: &mut Session,
+    verification: i64,
+    before: Option<i64>,
+    message: &Message,
+) -> Result<(), Failure> {
     let (first, last) = numbers_of(verification);
-    session.execute(
-        "INSERT INTO messages (seq, id, due_at, row)
-         SELECT coalesce(max(seq) + 1, ?1), ?3, ?4, ?5 FROM messages WHERE seq BETWEEN ?1 AND ?2",
-        (first, last, message.id.as_bytes(), due_at(message), to_row(message)),
-    )?;
+    let (id, due_at, row) = (message.id.as_bytes(), due_at(message), to_row(message));
+    if let Some(before) = before {
+        let sql = "INSERT INTO messages (seq, id, due_at, row) VALUES (?1, ?2, ?3, ?4)";
+        session.execute(sql, (first + before, id, due_at, row))?;
+    } else {
+        session.execute(
+            "INSERT INTO messages (seq, id, due_at, row)
+             SELECT coalesce(max(seq) + 1, ?1), ?3, ?4, ?5 FROM messages WHERE seq BETWEEN ?1 AND ?2",
+            (first, last, id, due_at, row),
+        )?;
+    }
     session.messages_are_due();
     Ok(())
 }
@@ -138,8 +150,9 @@ pub(super) fn record(
 ) -> Result<(), Failure> {
     let now = session.judged_at(now);
     for report in reports {
-        let sql = "SELECT seq FROM verifications WHERE id = ?1";
-        let found = session.find(sql, [report.verification.as_bytes()], |row| Ok(row.get(0)?))?;
+        let Some(tenant) = session.tenant(&report.tenant)?.map(|tenant| tenant.number) else { continue };
+        let sql = "SELECT seq FROM verifications WHERE tenant = ?1 AND id = ?2";
+        let found = session.find(sql, (tenant, report.verification.as_bytes()), |row| Ok(row.get(0)?))?;
         let Some(verification) = found else { continue };
         let (first, last) = numbers_of(verification);
         let sql = "SELECT seq, row FROM messages WHERE seq BETWEEN ?1 AND ?2 AND id = ?3";

@@ -2,7 +2,7 @@
 
 use countersign_core::audit::{AuditEntry, AuditHead};
 use countersign_core::codec::from_row;
-use countersign_core::engine::StoredUser;
+use countersign_core::directory::StoredUser;
 use countersign_core::engine::{ListQuery, UserIndex, VerificationRecord};
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::{AuditMac, RecipientKey};
@@ -28,8 +28,8 @@ pub(super) fn verification(
     tenant: &TenantId,
     id: VerificationId,
 ) -> Result<Option<VerificationRecord>, Failure> {
-    let sql = "SELECT seq, row FROM verifications WHERE id = ?1";
-    let found = find(conn, sql, [id.as_bytes()], unit::verification)?;
+    let sql = format!("SELECT seq, row FROM verifications WHERE tenant = {TENANT} AND id = ?2");
+    let found = find(conn, &sql, (tenant.as_str(), id.as_bytes()), unit::verification)?;
     let Some((seq, verification)) = found.filter(|(_, v)| v.tenant == *tenant) else { return Ok(None) };
     let (first, last) = outbox::numbers_of(seq);
     let sql = "SELECT row FROM messages WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq";
@@ -51,8 +51,8 @@ pub(super) fn list(
     let from = match &query.identity {
         None => format!("verifications v WHERE v.tenant = {TENANT} AND ?2 IS NULL"),
         Some(_) => format!(
-            "recipient_verifications r CROSS JOIN verifications v ON v.seq = r.verification
-             WHERE r.tenant = {TENANT} AND r.identity = ?2"
+            "recipients r CROSS JOIN verifications v ON v.seq = r.verification
+             WHERE r.tenant = {TENANT} AND r.key = ?2"
         ),
     };
     // Expired is what is written so (3), and what is pending (0) although its window closed.
@@ -84,9 +84,11 @@ pub(super) fn recipient(
     tenant: &TenantId,
     budget: &RecipientKey,
 ) -> Result<RecipientLedger, Failure> {
-    let sql = format!("SELECT row FROM recipient_ledgers WHERE tenant = {TENANT} AND budget = ?2");
+    let sql = format!(
+        "SELECT row FROM recipients WHERE tenant = {TENANT} AND key = ?2 AND purpose = '' AND joined = 0"
+    );
     let found = find(conn, &sql, (tenant.as_str(), budget.as_bytes()), |row| {
-        from_row(row.get_ref(0)?.as_blob()?).in_table("recipient_ledgers")
+        from_row(row.get_ref(0)?.as_blob()?).in_table("recipients")
     })?;
     Ok(found.unwrap_or_default())
 }

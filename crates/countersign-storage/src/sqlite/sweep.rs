@@ -107,7 +107,7 @@ fn one(
         }
         SweepAction::Mask(masked) => {
             unit.put_verification(number, &masked)?;
-            answers::wipe(unit.session, &masked)?;
+            answers::forget_recipient(unit.session, &masked)?;
             report.masked += 1;
         }
         SweepAction::Delete => {
@@ -121,8 +121,7 @@ fn one(
 fn delete(session: &Session, tenant: i64, seq: i64, verification: &Verification) -> Result<(), Failure> {
     for destination in &verification.destinations {
         session.execute(
-            "DELETE FROM recipient_verifications
-             WHERE tenant = ?1 AND identity = ?2 AND purpose = ?3 AND verification = ?4",
+            "DELETE FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose = ?3 AND verification = ?4",
             (tenant, destination.identity.as_bytes(), verification.purpose.as_str(), seq),
         )?;
     }
@@ -137,8 +136,9 @@ fn forget(session: &Session, room: u32, now: Timestamp) -> Result<u32, Failure> 
     let now = now.as_millis();
     let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
     let recipients = count(session.execute(
-        "DELETE FROM recipient_ledgers WHERE (tenant, budget) IN
-           (SELECT tenant, budget FROM recipient_ledgers WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2)",
+        "DELETE FROM recipients WHERE (tenant, key, purpose, joined) IN
+           (SELECT tenant, key, purpose, joined FROM recipients
+            WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2)",
         (now, room),
     )?);
     let clients = count(session.execute(

@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub(super) seq: i64,
     pub(super) sweep_at: Timestamp,
     pub(super) destinations: usize,
+    /// How many messages it has, where that is known: it was opened by this very command.
+    pub(super) messages: Option<i64>,
 }
 
 /// One command of one tenant.
@@ -32,6 +34,8 @@ pub(super) struct Unit<'s> {
     /// The instant at which it is judged.
     pub(super) now: Timestamp,
     pub(super) verifications: Vec<Known>,
+    /// How often an address has joined a verification for a purpose: the newest one's number.
+    pub(super) joined: Vec<(RecipientKey, Purpose, i64)>,
     /// The ledgers that exist, with the ends that are written beside them.
     pub(super) ledgers: Vec<(RecipientKey, Option<Timestamp>)>,
 }
@@ -45,14 +49,22 @@ impl<'s> Unit<'s> {
     ) -> Result<Self, Failure> {
         let now = session.judged_at(now);
         let number = session.tenant(tenant)?.map(|tenant| tenant.number);
-        Ok(Self { session, tenant, number, now, verifications: Vec::new(), ledgers: Vec::new() })
+        Ok(Self {
+            session,
+            tenant,
+            number,
+            now,
+            verifications: Vec::new(),
+            joined: Vec::new(),
+            ledgers: Vec::new(),
+        })
     }
 
     /// The verification of that id, if it is this tenant's.
     pub(super) fn verification(&mut self, id: VerificationId) -> Result<Option<Verification>, Failure> {
         let Some(number) = self.number else { return Ok(None) };
-        let sql = "SELECT seq, row FROM verifications WHERE id = ?1 AND tenant = ?2";
-        let found = self.session.find(sql, (id.as_bytes(), number), verification)?;
+        let sql = "SELECT seq, row FROM verifications WHERE tenant = ?1 AND id = ?2";
+        let found = self.session.find(sql, (number, id.as_bytes()), verification)?;
         Ok(self.remember(found))
     }
 
@@ -62,14 +74,21 @@ impl<'s> Unit<'s> {
         identity: &RecipientKey,
         purpose: &Purpose,
     ) -> Result<Option<Verification>, Failure> {
-        let Some(number) = self.number else { return Ok(None) };
-        let sql = "SELECT v.seq, v.row FROM recipient_verifications r
-                   CROSS JOIN verifications v ON v.seq = r.verification
-                   WHERE r.tenant = ?1 AND r.identity = ?2 AND r.purpose = ?3
-                   ORDER BY r.joined DESC LIMIT 1";
-        let params = (number, identity.as_bytes(), purpose.as_str());
-        let found = self.session.find(sql, params, verification)?;
-        Ok(self.remember(found))
+        let found = match self.number {
+            None => None,
+            Some(number) => {
+                let sql = "SELECT v.seq, v.row, r.joined
+                           FROM recipients r CROSS JOIN verifications v ON v.seq = r.verification
+                           WHERE r.tenant = ?1 AND r.key = ?2 AND r.purpose = ?3
+                           ORDER BY r.joined DESC LIMIT 1";
+                let params = (number, identity.as_bytes(), purpose.as_str());
+                let read = |row: &rusqlite::Row<'_>| Ok((verification(row)?, row.get::<_, i64>(2)?));
+                self.session.find(sql, params, read)?
+            }
+        };
+        let joined = found.as_ref().map_or(0, |(_, joined)| *joined);
+        self.joined.push((*identity, purpose.clone(), joined));
+        Ok(self.remember(found.map(|(verification, _)| verification)))
     }
 
     /// Every verification that an address takes part in.
@@ -78,9 +97,8 @@ impl<'s> Unit<'s> {
         let mut found = Vec::new();
         {
             let mut statement = self.session.prepare(
-                "SELECT v.seq, v.row FROM recipient_verifications r
-                 CROSS JOIN verifications v ON v.seq = r.verification
-                 WHERE r.tenant = ?1 AND r.identity = ?2",
+                "SELECT v.seq, v.row FROM recipients r CROSS JOIN verifications v ON v.seq = r.verification
+                 WHERE r.tenant = ?1 AND r.key = ?2",
             )?;
             let mut rows = statement.query((number, identity.as_bytes()))?;
             while let Some(row) = rows.next()? {
@@ -98,6 +116,7 @@ impl<'s> Unit<'s> {
             seq,
             sweep_at: verification.sweep_at(),
             destinations: verification.destinations.len(),
+            messages: None,
         });
         Some(verification)
     }
@@ -105,9 +124,9 @@ impl<'s> Unit<'s> {
     /// A recipient's ledger; the default when nothing is known.
     pub(super) fn ledger(&mut self, budget: &RecipientKey) -> Result<RecipientLedger, Failure> {
         let Some(number) = self.number else { return Ok(RecipientLedger::default()) };
-        let sql = "SELECT row FROM recipient_ledgers WHERE tenant = ?1 AND budget = ?2";
+        let sql = "SELECT row FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose = '' AND joined = 0";
         let found: Option<RecipientLedger> = self.session.find(sql, (number, budget.as_bytes()), |row| {
-            from_row(row.get_ref(0)?.as_blob()?).in_table("recipient_ledgers")
+            from_row(row.get_ref(0)?.as_blob()?).in_table("recipients")
         })?;
         if let Some(ledger) = &found {
             self.ledgers.push((*budget, ledger.forget_at()));

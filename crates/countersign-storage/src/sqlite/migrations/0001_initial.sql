@@ -40,20 +40,26 @@ CREATE TABLE verifications (
     sweep_at   INTEGER NOT NULL,     -- when clearing up has something to do with it
     row        BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX verifications_by_id ON verifications (id);
-CREATE INDEX verifications_by_tenant ON verifications (tenant, id);
+CREATE UNIQUE INDEX verifications_by_id ON verifications (tenant, id);
 CREATE INDEX verifications_by_sweep ON verifications (sweep_at);
 
--- Which verifications an address takes part in, in the order in which it joined them. Ids do not tell
--- that order: several may be drawn within one millisecond, and an address may join an older one.
-CREATE TABLE recipient_verifications (
+-- What is known under a recipient's key: its ledger (no purpose, joined 0), and which verifications it
+-- takes part in, in the order in which it joined them. Ids do not tell that order: several may be drawn
+-- within one millisecond, and an address may join an older verification.
+--
+-- Both stand in one tree because keys are random: each row that is written apart dirties a page of its
+-- own, and pages are what a commit costs. Most addresses have one key for both.
+CREATE TABLE recipients (
     tenant       INTEGER NOT NULL,
-    identity     BLOB NOT NULL,
-    purpose      TEXT NOT NULL,
+    key          BLOB NOT NULL,
+    purpose      TEXT NOT NULL,     -- '' in the ledger's row
     joined       INTEGER NOT NULL,
-    verification INTEGER NOT NULL,  -- verifications.seq
-    PRIMARY KEY (tenant, identity, purpose, joined)
+    verification INTEGER,           -- verifications.seq; NULL in the ledger's row
+    forget_at    INTEGER,           -- when the ledger has run out; NULL while a hold lasts
+    row          BLOB,              -- the ledger
+    PRIMARY KEY (tenant, key, purpose, joined)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX recipients_by_end ON recipients (forget_at) WHERE forget_at IS NOT NULL;
 
 -- The outbox. A message's number is its verification's, shifted by 12 bits, plus its own within the
 -- verification (at most 255 sends to 8 destinations): its verification's messages stand together, in
@@ -65,15 +71,6 @@ CREATE TABLE messages (
     row    BLOB NOT NULL
 ) STRICT;
 CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL;
-
-CREATE TABLE recipient_ledgers (
-    tenant    INTEGER NOT NULL,
-    budget    BLOB NOT NULL,
-    forget_at INTEGER,              -- NULL while a hold lasts
-    row       BLOB NOT NULL,
-    PRIMARY KEY (tenant, budget)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX recipient_ledgers_by_end ON recipient_ledgers (forget_at) WHERE forget_at IS NOT NULL;
 
 CREATE TABLE client_ledgers (
     tenant    INTEGER NOT NULL,
@@ -90,7 +87,6 @@ CREATE TABLE answers (
     seq          INTEGER PRIMARY KEY,
     tenant       INTEGER NOT NULL,
     key          BLOB NOT NULL,
-    call         INTEGER NOT NULL,  -- 0 a start or resend, 1 a check
     verification BLOB,              -- the id of the one it tells about: its address is wiped with it
     forget_at    INTEGER NOT NULL,
     row          BLOB NOT NULL

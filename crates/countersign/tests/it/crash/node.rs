@@ -3,26 +3,25 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
-pub(crate) const API_KEY: &str = "csk_for_the_crash_test_only_0000000000000000";
+pub(super) const API_KEY: &str = "csk_for_the_crash_test_only_0000000000000000";
 
 /// A folder with configuration, keys and the store; survives its node.
-pub(crate) struct Node {
+pub(super) struct Node {
     folder: tempfile::TempDir,
 }
 
 /// A running process. It never ends by itself.
-pub(crate) struct Running {
+pub(super) struct Running {
     process: Child,
     address: SocketAddr,
 }
 
 impl Node {
-    pub(crate) fn prepare(phone: SocketAddr) -> Self {
+    pub(super) fn prepare(phone: SocketAddr) -> Self {
         let node = Self { folder: tempfile::tempdir().expect("a folder") };
         let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(API_KEY));
         let configuration = format!(
@@ -50,13 +49,13 @@ impl Node {
         let keys = Self::program()
             .args(["keys", "generate", "--out"])
             .arg(node.path("keys"))
-            .output()
+            .status()
             .expect("it runs");
-        assert!(keys.status.success());
+        assert!(keys.success());
         node
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -64,15 +63,10 @@ impl Node {
         Command::new(env!("CARGO_BIN_EXE_countersign"))
     }
 
-    pub(crate) fn start(&self) -> Running {
-        self.start_with(&[])
-    }
-
-    pub(crate) fn start_with(&self, environment: &[(&str, PathBuf)]) -> Running {
+    pub(super) fn start(&self) -> Running {
         let mut process = Self::program()
             .args(["serve", "--config"])
             .arg(self.path("c.toml"))
-            .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
@@ -85,33 +79,13 @@ impl Node {
 }
 
 impl Running {
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// SIGKILL: no goodbye of any kind.
-    pub(crate) fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.process.kill().expect("it was running");
         self.process.wait().expect("it is gone");
-    }
-
-    /// Waits until it has left by itself.
-    pub(crate) fn ends_within(&mut self, patience: Duration) -> ExitStatus {
-        let deadline = Instant::now() + patience;
-        loop {
-            if let Some(status) = self.process.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it does not leave");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-/// A test that fails leaves no process behind.
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

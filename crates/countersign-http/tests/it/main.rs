@@ -1,8 +1,0 @@
-//! The native API's contract, call by call, over the in-memory engine.
-
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod ops;
-mod problems;
-mod support;
-mod v1;
