@@ -2,11 +2,33 @@
 
 use std::fmt;
 
+use minicbor::{Decode, Encode};
 use rand::{Rng, RngExt};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::policy::{Alphabet, CodeFormat};
+/// The characters a code is drawn from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Alphabet {
+    /// `0`–`9`.
+    #[n(0)]
+    Digits,
+    /// `A`–`Z` and `0`–`9`.
+    #[n(1)]
+    UpperAlphanumeric,
+}
+
+/// How a drawn code looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct CodeFormat {
+    /// Where its characters come from.
+    #[n(0)]
+    pub alphabet: Alphabet,
+    /// How many there are, 4 to 10. Fewer than 6 only where the tenant said `allow_short_codes`.
+    #[n(1)]
+    pub length: u8,
+}
 
 /// A one-time code in clear. It prints as `Code(******)` and is wiped when dropped.
 #[derive(Clone)]

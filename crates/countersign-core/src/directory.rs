@@ -9,12 +9,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::codec;
-use crate::engine::{Engine, StorageError, UserIndex};
-use crate::keys::{KeyRing, Place, RecipientKey, Sealed};
+use crate::engine::{Engine, StorageError, StoredUser, UserIndex};
+use crate::entropy::Entropy;
+use crate::keys::{KeyRing, Place};
 use crate::names::TenantId;
 use crate::recipient::{EmailAddress, PhoneNumber, Recipient};
 use crate::time::{Clock, Timestamp};
-use crate::verifications::Entropy;
 
 /// A user of a tenant.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,56 +42,6 @@ pub struct User {
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("User").field("sequence", &self.sequence).finish_non_exhaustive()
-    }
-}
-
-/// A user as stored.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct StoredUser {
-    /// Finds the user by its id.
-    #[cbor(n(0), with = "minicbor::bytes")]
-    pub id: [u8; 16],
-    /// Finds the user by its name.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub username: Option<[u8; 16]>,
-    /// Finds the user by its mailbox.
-    #[n(2)]
-    pub email: Option<RecipientKey>,
-    /// Finds the user by its number.
-    #[n(3)]
-    pub phone: Option<RecipientKey>,
-    /// Whether the present mailbox was proven.
-    #[n(4)]
-    pub email_verified: bool,
-    /// Whether the present number was proven.
-    #[n(5)]
-    pub phone_verified: bool,
-    /// How often the user changed.
-    #[n(6)]
-    pub sequence: u64,
-    /// When it was registered.
-    #[n(7)]
-    pub created_at: Timestamp,
-    /// When it last changed.
-    #[n(8)]
-    pub changed_at: Timestamp,
-    /// Id, name and addresses, sealed.
-    #[n(9)]
-    pub body: Sealed,
-}
-
-impl StoredUser {
-    /// Records that an address was proven, if it is this user's; `true` when that changed anything.
-    pub fn prove(&mut self, address: &RecipientKey, now: Timestamp) -> bool {
-        let email = self.email.as_ref() == Some(address) && !self.email_verified;
-        let phone = self.phone.as_ref() == Some(address) && !self.phone_verified;
-        if email || phone {
-            self.email_verified |= email;
-            self.phone_verified |= phone;
-            self.sequence += 1;
-            self.changed_at = now;
-        }
-        email || phone
     }
 }
 

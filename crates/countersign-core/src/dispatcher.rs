@@ -137,11 +137,16 @@ impl Dispatcher {
             Err(error) => {
                 tracing::warn!(message = %message.id, provider = %name, kind = error.kind.as_str(), detail = error.detail, "delivery failed");
                 let failed = |retry_after| DeliveryResult::Failed { provider: Some(name), retry_after };
-                match (error.retry, error.kind) {
-                    (Retry::Never, kind) => DeliveryResult::GivenUp { reason: reason(kind) },
-                    (Retry::After(wait), _) => failed(wait.max(retry_after(message.submissions))),
-                    (Retry::OtherRoute, _) if self.has_untried(message, &route) => failed(Duration::ZERO),
-                    (Retry::Backoff | Retry::OtherRoute, _) => failed(retry_after(message.submissions)),
+                let later = retry_after(message.submissions);
+                match error.retry {
+                    Retry::After(wait) => failed(wait.max(later)),
+                    Retry::Backoff => failed(later),
+                    Retry::OtherRoute if self.has_untried(message, &route) => failed(Duration::ZERO),
+                    Retry::OtherRoute if !is_final(error.kind) => failed(later),
+                    // Asking the same one again would bring the same answer.
+                    Retry::OtherRoute | Retry::Never => {
+                        DeliveryResult::GivenUp { reason: reason(error.kind) }
+                    }
                 }
             }
         }
@@ -215,6 +220,11 @@ fn test_sink() -> crate::names::ProviderName {
 fn minutes_left(expires_at: Timestamp, now: Timestamp) -> u32 {
     let seconds = now.until(expires_at).as_secs();
     u32::try_from((seconds + 30) / 60).unwrap_or(u32::MAX).max(1)
+}
+
+/// Whether asking the same provider again is pointless.
+fn is_final(kind: DeliveryErrorKind) -> bool {
+    matches!(kind, DeliveryErrorKind::Configuration | DeliveryErrorKind::Recipient)
 }
 
 fn reason(kind: DeliveryErrorKind) -> Abandoned {

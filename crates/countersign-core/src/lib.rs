@@ -8,7 +8,7 @@
 //! - the rules of a verification and its ledgers: [`verification`]
 //! - the rules of a message on its way out: [`outbox`], driven by [`dispatcher`]
 //! - the verbs that dialects call: [`verifications`]
-//! - the ports: [`engine::Engine`], [`provider::Provider`], [`time::Clock`], [`verifications::Entropy`]
+//! - the ports: [`engine::Engine`], [`provider::Provider`], [`time::Clock`], [`entropy::Entropy`]
 
 pub mod audit;
 pub mod code;
@@ -16,6 +16,7 @@ pub mod codec;
 pub mod directory;
 pub mod dispatcher;
 pub mod engine;
+pub mod entropy;
 pub mod ids;
 pub mod keys;
 pub mod names;

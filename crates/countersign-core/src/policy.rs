@@ -8,28 +8,7 @@ use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
-/// The characters a code is drawn from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Alphabet {
-    /// `0`–`9`.
-    #[n(0)]
-    Digits,
-    /// `A`–`Z` and `0`–`9`.
-    #[n(1)]
-    UpperAlphanumeric,
-}
-
-/// How a drawn code looks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct CodeFormat {
-    /// Where its characters come from.
-    #[n(0)]
-    pub alphabet: Alphabet,
-    /// How many there are, 4 to 10. Fewer than 6 only where the tenant said `allow_short_codes`.
-    #[n(1)]
-    pub length: u8,
-}
+use crate::code::{Alphabet, Code, CodeFormat};
 
 /// What a resend does to the code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
@@ -201,7 +180,7 @@ pub struct TestNumbers {
     /// Inclusive ranges of E.164 digits of equal length, without the `+`.
     pub ranges: Vec<(u64, u64)>,
     /// The code these numbers always get; `None` draws one like for any other number.
-    pub code: Option<crate::code::Code>,
+    pub code: Option<Code>,
 }
 
 /// What a tenant allows.

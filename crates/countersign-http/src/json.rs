@@ -7,7 +7,11 @@
 
 mod strict;
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 
 /// The deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 16;
@@ -28,13 +32,32 @@ pub struct BadJson {
 /// See [`BadJson`].
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadJson> {
     strict::check(body)?;
-    if !body.trim_ascii_start().starts_with(b"{") {
-        // serde would take a list of a struct's values in their order for the struct.
-        return Err(BadJson { field: None, detail: "must be an object".into() });
+    match serde_json::from_slice::<Object<T>>(body) {
+        Ok(Object(value)) => Ok(value),
+        Err(error) => Err(locate::<Object<T>>(body, &error)),
     }
-    match serde_json::from_slice(body) {
-        Ok(value) => Ok(value),
-        Err(error) => Err(locate::<T>(body, &error)),
+}
+
+/// A struct that stands for a JSON object. serde alone would also take a list of the struct's values, in
+/// their order. [`parse`] does this for the body; structs within it have to be wrapped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+        reader.deserialize_map(Members(PhantomData)).map(Self)
     }
 }
 
@@ -63,10 +86,8 @@ fn wording(message: &str) -> String {
     if message.starts_with("unknown field") {
         return "there is no such member".into();
     }
-    if message.starts_with("unknown variant")
-        && let Some((_, expected)) = message.rsplit_once(", expected ")
-    {
-        return format!("must be {}", without_position(expected).replace('`', ""));
+    if message.starts_with("must be ") {
+        return without_position(message).to_owned(); // a type's own words
     }
     match message.rsplit_once(", expected ") {
         Some((_, expected)) => format!("must be {}", without_position(expected)),
@@ -97,7 +118,7 @@ mod tests {
     struct Body {
         to: String,
         #[serde(default)]
-        client: Option<Client>,
+        client: Option<Object<Client>>,
         #[serde(default)]
         context: BTreeMap<String, String>,
         #[serde(default)]
@@ -111,11 +132,14 @@ mod tests {
     }
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
-    #[serde(rename_all = "lowercase")]
-    enum How {
-        #[default]
-        Send,
-        Return,
+    #[serde(try_from = "String")]
+    struct How;
+
+    impl TryFrom<String> for How {
+        type Error = &'static str;
+        fn try_from(_: String) -> Result<Self, Self::Error> {
+            Err("must be a way")
+        }
     }
 
     /// Reads what it knows and ignores the rest, as some dialects must.
@@ -145,7 +169,11 @@ mod tests {
             (Some("x".into()), "there is no such member".into())
         );
         let how = refusal::<Body>(r#"{"to":"a","how":"fax, expected x"}"#);
-        assert_eq!(how, (Some("how".into()), "must be send or return".into()));
+        assert_eq!(how, (Some("how".into()), "must be a way".into()));
+        assert_eq!(
+            refusal::<Body>(r#"{"to":"a","client":["::1"]}"#),
+            (Some("client".into()), "must be an object".into())
+        );
         for body in ["[]", r#"["a"]"#, "null", "1"] {
             assert_eq!(refusal::<Body>(body), (None, "must be an object".into()), "{body}");
         }

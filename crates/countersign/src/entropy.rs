@@ -1,6 +1,6 @@
 //! Randomness from the operating system.
 
-use countersign_core::verifications::Entropy;
+use countersign_core::entropy::Entropy;
 use rand::TryRng;
 use rand::rngs::SysRng;
 

@@ -18,8 +18,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use countersign_core::entropy::Entropy;
 use countersign_core::keys::{InvalidKeys, KeyMaterial, KeyRing, SecretKey};
-use countersign_core::verifications::Entropy;
 use data_encoding::BASE64;
 use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};

@@ -9,6 +9,8 @@ use anyhow::Context;
 use axum::Router;
 use countersign_core::engine::Engine;
 use countersign_core::keys::KeyRing;
+use countersign_core::policy::Policy;
+use countersign_core::recipient::Recipient;
 use countersign_core::time::Clock;
 use countersign_http::front::FrontOptions;
 use countersign_http::ops::{self, Readiness};
@@ -17,13 +19,13 @@ use countersign_storage::sqlite::SqliteEngine;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::clock::PushableClock;
+use crate::clock::{PushableClock, ServiceClock};
 use crate::commands::{Failure, say};
 use crate::config::{Server, ServiceConfig};
 use crate::entropy::OsEntropy;
 use crate::node::Node;
 use crate::service::{Parts, Service};
-use crate::{dev, hardening, signals, ways};
+use crate::{dev, process, signals, ways};
 
 /// What a node is made of.
 pub struct Launch {
@@ -37,6 +39,8 @@ pub struct Launch {
     pub store: Arc<SqliteEngine>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The clock beneath that follows the machine's, if there is one.
+    pub watched_clock: Option<Arc<ServiceClock>>,
     /// What dev mode adds.
     pub dev: Option<DevMode>,
 }
@@ -54,7 +58,8 @@ pub struct DevMode {
 /// # Errors
 /// The configuration cannot be served, the address cannot be listened on, or the store is lost.
 pub fn launch(launch: Launch) -> Result<(), Failure> {
-    hardening::no_core_dumps();
+    process::no_core_dumps();
+    process::room_for_connections();
     let store = Arc::clone(&launch.store);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(launch));
@@ -65,10 +70,13 @@ pub fn launch(launch: Launch) -> Result<(), Failure> {
 }
 
 async fn serve(launch: Launch) -> Result<(), Failure> {
-    let Launch { server, config, keys, store, clock, dev } = launch;
+    let Launch { server, config, keys, store, clock, watched_clock, dev } = launch;
     // From here on a signal is an orderly end.
     let leave = signals::leave()?;
     let metrics = ops::install_recorder().context("metrics cannot be counted").map_err(Failure::Runtime)?;
+
+    // The numbering plans are unpacked at their first use: not while the first caller waits.
+    let _unpacked = Recipient::parse("+12125550123", &Policy::default());
 
     let ways = ways::build(&config)?;
     let engine: Arc<dyn Engine> = Arc::clone(&store) as _;
@@ -92,12 +100,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         _ => None,
     };
     let readiness = Readiness::default();
-    let front = FrontOptions {
-        trusted_proxies: server.trusted_proxies,
-        readiness: readiness.clone(),
-        drain_timeout: server.finish,
-        ..FrontOptions::default()
-    };
+    let front = FrontOptions { readiness: readiness.clone(), ..server.front };
     let dispatcher = Arc::clone(&service.dispatcher);
     let beside = metrics_listener.is_none().then(|| metrics.clone());
     let api = service.router(readiness, beside, dev_routes)?;
@@ -110,6 +113,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     if let Some(dev) = &dev {
         let _nobody_reads = say(&dev::banner(address, &dev.folder));
     }
+    let drain = server.drain;
     let node = Node {
         engine,
         clock,
@@ -118,7 +122,8 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         front,
         metrics,
         metrics_listener,
-        drain: server.drain,
+        watched_clock,
+        drain,
         closing,
     };
     node.run(listener, leave, store.fatal()).await.map_err(|error| Failure::Runtime(error.into()))

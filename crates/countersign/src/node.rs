@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock::ServiceClock;
 use crate::tasks::{Stop, dispatch, keep_running, sweep};
 
 /// How long the background tasks may take to finish what they are at: longer than any provider's own
@@ -45,6 +46,8 @@ pub struct Node {
     pub metrics: PrometheusHandle,
     /// `/metrics` on a listener of its own.
     pub metrics_listener: Option<TcpListener>,
+    /// The clock whose distance from the machine's is shown; `None` for one that follows no machine.
+    pub watched_clock: Option<Arc<ServiceClock>>,
     /// How long to be unready before the listener closes.
     pub drain: Duration,
     /// Told when the listener closes, for answers that would never end by themselves.
@@ -117,10 +120,16 @@ impl Node {
         tasks.spawn(keep_running("sweep", stop.clone(), move || {
             sweep::run(Arc::clone(&engine), Arc::clone(&clock), until.clone())
         }));
-        let (metrics, mut until) = (self.metrics.clone(), stop.clone());
+        let (metrics, clock, mut until) = (self.metrics.clone(), self.watched_clock.take(), stop.clone());
         tasks.spawn(async move {
-            while !until.sleep(UPKEEP).await {
+            loop {
+                if let Some(clock) = &clock {
+                    metrics::gauge!("countersign_clock_lag_seconds").set(clock.lag_seconds());
+                }
                 metrics.run_upkeep();
+                if until.sleep(UPKEEP).await {
+                    return;
+                }
             }
         });
         if let Some(listener) = self.metrics_listener.take() {

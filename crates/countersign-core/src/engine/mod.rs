@@ -9,6 +9,7 @@
 
 mod commands;
 mod idempotency;
+mod user;
 
 use async_trait::async_trait;
 use std::time::Duration;
@@ -18,9 +19,9 @@ pub use commands::{
     DestinationRequest, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
+pub use user::{StoredUser, UserIndex};
 
 use crate::audit::{AuditEntry, AuditEvent, AuditHead};
-use crate::directory::StoredUser;
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::TenantId;
@@ -70,17 +71,6 @@ pub struct ListQuery {
     pub limit: u32,
     /// The present instant.
     pub now: Timestamp,
-}
-
-/// By what a user is found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UserIndex {
-    /// The key of the tenant's id.
-    Id([u8; 16]),
-    /// The key of the second name.
-    Username([u8; 16]),
-    /// The identity key of a mailbox or number. Of several users the most recently changed is found.
-    Address(RecipientKey),
 }
 
 /// An administrator's act on one recipient.

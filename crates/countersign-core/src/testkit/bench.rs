@@ -15,6 +15,7 @@ use crate::engine::{
     RecipientCommand, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand, SweepReport,
     VerificationRecord,
 };
+use crate::entropy::Entropy;
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::names::TenantId;
@@ -22,7 +23,6 @@ use crate::outbox::{DeliveryReport, DeliveryResult, Message, MessageState, Paylo
 use crate::policy::{Caps, Terms};
 use crate::time::{Clock, Timestamp};
 use crate::verification::{RecipientLedger, Status, Verification, Windows};
-use crate::verifications::Entropy;
 
 /// A fictional number (+1 212 555 01xx is reserved for fiction).
 pub const ALICE: &str = "+12125550101";

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::entropy::Entropy;
 use crate::names::{Channel, ProviderName};
 use crate::provider::{DeliveryError, Provider, RenderedMessage, Route, Routes, Submitted};
 use crate::time::{Clock, Timestamp};
-use crate::verifications::Entropy;
 
 /// A clock that stands until it is pushed forward.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
 use crate::codec::Undecodable;
-use crate::directory::StoredUser;
+use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
     Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError,

@@ -18,6 +18,7 @@ use crate::engine::{
     Engine, IdempotencyClaim, Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
     StartCommand, StorageError, VerificationRecord,
 };
+use crate::entropy::Entropy;
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::names::{Channel, TenantId};
@@ -30,12 +31,6 @@ use crate::time::{Clock, Timestamp};
 use crate::verification::{Disclosed, RecipientLedger, Status, Verification, disclose};
 
 pub use requests::{Check, CheckOf, IdempotencyKey, RequestError, Resend, Start, Target};
-
-/// Where randomness comes from.
-pub trait Entropy: Send + Sync + 'static {
-    /// 32 fresh secret bytes.
-    fn seed(&self) -> [u8; 32];
-}
 
 /// The verbs.
 #[derive(Clone)]

@@ -27,14 +27,7 @@ impl Server {
             .route("/", get(async || "hello"))
             .route("/echo", post(async |body: Bytes| body))
             .route("/client", get(async |Extension(client): Extension<ClientAddr>| client.ip.to_string()))
-            .route(
-                "/panic",
-                get(async || {
-                    if true {
-                        panic!("on purpose")
-                    }
-                }),
-            )
+            .route("/panic", get(async || -> &'static str { panic!("on purpose") }))
             .route("/slow", get(async || tokio::time::sleep(Duration::from_millis(300)).await))
             .route("/stuck", get(std::future::pending::<()>))
             .layer(Observe::plain("test"));
@@ -352,4 +345,93 @@ async fn stopping_does_not_wait_for_ever() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(server.stop().await, 1);
     assert_eq!(rest(&mut stuck).await, "");
+}
+
+/// Good streams, damaged at random: whatever is let through, hyper reads as the same messages, and never
+/// has a reason to refuse one by itself.
+#[tokio::test]
+async fn hyper_reads_what_was_let_through_in_the_same_way() {
+    let good = [
+        format!("{GET}{GET}"),
+        format!("{}{GET}", post_of("Content-Length: 12\r\n", "12\r\n34\r\n0\r\n\r\n")),
+        format!(
+            "{}{GET}",
+            post_of("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\na\r\n0123456789\r\n0\r\n\r\n")
+        ),
+        format!("{}{GET}", post_of("X: y\r\nContent-Length: 5\r\nY: z\r\n", "GET /")),
+    ];
+    let pieces: [&[u8]; 16] = [
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b" ",
+        b"\t",
+        b"0",
+        b"1",
+        b"a",
+        b":",
+        b";x",
+        b",",
+        b"\0",
+        b"\xff",
+        b"?",
+        b"%",
+        b"Content-Length: 3\r\n",
+    ];
+    let mut state = 7u64;
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let mut read = 0;
+    for _ in 0..6000 {
+        let mut stream = good[draw(good.len())].clone().into_bytes();
+        for _ in 0..=draw(3) {
+            let at = draw(stream.len());
+            let end = at + draw(2).min(stream.len() - at);
+            stream.splice(at..end, pieces[draw(pieces.len())].iter().copied());
+        }
+        let (passed, messages) = let_through(&stream);
+        let (answers, whole) = read_by_hyper(&stream[..passed]).await;
+        let shown = String::from_utf8_lossy(&stream);
+        assert_eq!(statuses(&answers).len(), answers.matches("ours: yes").count(), "{shown:?}");
+        // After HTTP/1.0 hyper closes, so that it reads less than it may.
+        assert!(
+            whole == messages || (whole < messages && shown.contains("HTTP/1.0")),
+            "{whole} of {messages}: {shown:?}"
+        );
+        read += whole;
+    }
+    assert!(read > 1000, "too little came through to tell: {read}");
+}
+
+/// How many bytes pass, and how many whole messages they are.
+fn let_through(stream: &[u8]) -> (usize, usize) {
+    let (mut framing, mut passed, mut messages) = (framing::Framing::new(), 0, 0);
+    while let framing::Verdict::Pass(n) = framing.judge(&stream[passed..]) {
+        passed += n;
+        messages += usize::from(framing.in_head());
+    }
+    (passed, messages)
+}
+
+/// What hyper answers, and how many requests it read to their end.
+async fn read_by_hyper(stream: &[u8]) -> (String, usize) {
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    client.write_all(stream).await.unwrap();
+    client.shutdown().await.unwrap();
+    let whole = std::cell::Cell::new(0);
+    let service = hyper::service::service_fn(async |request: Request<Incoming>| {
+        let body = http_body_util::BodyExt::collect(request.into_body()).await;
+        whole.set(whole.get() + usize::from(body.is_ok()));
+        Ok::<_, Infallible>(Response::builder().header("ours", "yes").body(Body::empty()).unwrap())
+    });
+    http1::Builder::new().half_close(true).serve_connection(TokioIo::new(server), service).await.ok();
+    (rest_of(client).await, whole.get())
+}
+
+async fn rest_of(mut stream: tokio::io::DuplexStream) -> String {
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
 }

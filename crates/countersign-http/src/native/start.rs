@@ -20,6 +20,7 @@ use super::outcome::answer;
 use super::request::{self, Raw, malformed};
 use super::resource::{ChannelName, VerificationResource, json};
 use super::{Api, limits};
+use crate::json::Object;
 use crate::problem::{Kind, Problem};
 
 /// What may go wrong besides what may go wrong with every call.
@@ -56,13 +57,13 @@ pub(super) struct StartRequest {
     #[schema(example = "pt-BR")]
     locale: Option<String>,
     /// Whether the code is sent, or handed back in `code` and nothing is sent (scope `read-code`).
-    #[serde(default)]
-    delivery: Delivery,
+    delivery: Option<Delivery>,
     /// The caller's own code, 4 to 10 letters or digits, if the tenant allows it.
     #[schema(write_only, min_length = 4, max_length = 10, pattern = "^[A-Za-z0-9]+$")]
     code: Option<String>,
     /// Who is asking, as far as the caller knows: signals against fraud.
-    client: Option<Client>,
+    #[schema(value_type = Option<Client>)]
+    client: Option<Object<Client>>,
     /// What the code is bound to besides, e.g. `amount` and `payee`; a check must repeat it exactly.
     /// At most 8 pairs, names of 1 to 64 bytes, values of at most 256 bytes.
     #[serde(default)]
@@ -73,14 +74,27 @@ pub(super) struct StartRequest {
 }
 
 /// What happens with the code.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(rename_all = "lowercase")]
 enum Delivery {
     /// It is sent.
-    #[default]
     Send,
     /// It comes back in `code`, and nothing is sent.
     Return,
+}
+
+/// serde's own reading of an enum would also take `{"send": null}`.
+impl TryFrom<String> for Delivery {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "send" => Ok(Self::Send),
+            "return" => Ok(Self::Return),
+            _ => Err("must be send or return"),
+        }
+    }
 }
 
 /// Who is asking.
@@ -133,7 +147,7 @@ pub(super) async fn start(
     raw: Raw,
 ) -> Result<Response, Problem> {
     let request: StartRequest = raw.json()?;
-    let delivery = match request.delivery {
+    let delivery = match request.delivery.unwrap_or(Delivery::Send) {
         Delivery::Send => engine::Delivery::Send,
         Delivery::Return => {
             caller.require(Scope::ReadCode)?;
@@ -156,7 +170,7 @@ pub(super) async fn start(
         custom_code: request.code.as_deref().map(own_code).transpose()?,
         context: request.context,
         metadata: request.metadata,
-        client_ip: request.client.map(Client::ip).transpose()?.flatten(),
+        client_ip: request.client.map(|Object(client)| client.ip()).transpose()?.flatten(),
         terms: None,
         idempotency: raw.idempotency(),
     };

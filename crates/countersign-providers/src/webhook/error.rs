@@ -12,7 +12,7 @@ use crate::hook::{CallError, HookAnswer};
 /// | 408, 500–599 without 504 | not working, and did not take it | `Retry-After`, else by the schedule |
 /// | 429 | too much at once | `Retry-After`, else by the schedule |
 /// | 504 | a gateway gave up on the receiver, which may have taken it | never |
-/// | others | the URL or the keys are wrong | never |
+/// | others | the URL or the keys are wrong | another route, if there is one |
 pub(super) fn parse_error(answer: &HookAnswer) -> DeliveryError {
     let later = answer.retry_after.map_or(Retry::Backoff, Retry::After);
     let (kind, retry) = match answer.status {
@@ -20,7 +20,7 @@ pub(super) fn parse_error(answer: &HookAnswer) -> DeliveryError {
         429 => (Kind::Throttled, later),
         504 => (Kind::Unknown, Retry::Never),
         408 | 500..=599 => (Kind::Unavailable, later),
-        _ => (Kind::Configuration, Retry::Never),
+        _ => (Kind::Configuration, Retry::OtherRoute),
     };
     // The body stays out: a receiver may well repeat the request in it.
     DeliveryError::new(kind, retry, format!("the receiver answered {}", answer.status))
@@ -29,7 +29,7 @@ pub(super) fn parse_error(answer: &HookAnswer) -> DeliveryError {
 /// Reads a call that brought no answer.
 pub(super) fn parse_call_error(error: &CallError) -> DeliveryError {
     let (kind, retry) = match error {
-        CallError::AddressRefused => (Kind::Configuration, Retry::Never),
+        CallError::AddressRefused => (Kind::Configuration, Retry::OtherRoute),
         CallError::NotSent(_) => (Kind::Unavailable, Retry::OtherRoute),
         CallError::NoAnswer(_) => (Kind::Unknown, Retry::Never),
     };
@@ -56,12 +56,12 @@ mod tests {
     fn every_status_has_one_meaning() {
         let after = Retry::After(Duration::from_secs(7));
         for (status, retry_after, expected) in [
-            (301, None, (Kind::Configuration, Retry::Never)),
-            (307, None, (Kind::Configuration, Retry::Never)),
-            (400, None, (Kind::Configuration, Retry::Never)),
-            (401, None, (Kind::Configuration, Retry::Never)),
-            (403, None, (Kind::Configuration, Retry::Never)),
-            (404, None, (Kind::Configuration, Retry::Never)),
+            (301, None, (Kind::Configuration, Retry::OtherRoute)),
+            (307, None, (Kind::Configuration, Retry::OtherRoute)),
+            (400, None, (Kind::Configuration, Retry::OtherRoute)),
+            (401, None, (Kind::Configuration, Retry::OtherRoute)),
+            (403, None, (Kind::Configuration, Retry::OtherRoute)),
+            (404, None, (Kind::Configuration, Retry::OtherRoute)),
             (408, None, (Kind::Unavailable, Retry::Backoff)),
             (410, None, (Kind::Recipient, Retry::Never)),
             (422, Some(7), (Kind::Recipient, Retry::Never)),
@@ -72,7 +72,7 @@ mod tests {
             (503, Some(7), (Kind::Unavailable, after)),
             (504, Some(7), (Kind::Unknown, Retry::Never)),
             (599, None, (Kind::Unavailable, Retry::Backoff)),
-            (999, None, (Kind::Configuration, Retry::Never)),
+            (999, None, (Kind::Configuration, Retry::OtherRoute)),
         ] {
             assert_eq!(outcome(status, retry_after), expected, "{status}");
         }
@@ -86,6 +86,6 @@ mod tests {
         };
         assert_eq!(of(CallError::NotSent("x".into())), (Kind::Unavailable, Retry::OtherRoute));
         assert_eq!(of(CallError::NoAnswer("x".into())), (Kind::Unknown, Retry::Never));
-        assert_eq!(of(CallError::AddressRefused), (Kind::Configuration, Retry::Never));
+        assert_eq!(of(CallError::AddressRefused), (Kind::Configuration, Retry::OtherRoute));
     }
 }

@@ -96,8 +96,8 @@ async fn a_repetition_carries_the_same_key_and_a_fresh_signature() {
 #[tokio::test]
 async fn statuses_become_outcomes() {
     for (status, kind, retry) in [
-        ("302 Found", DeliveryErrorKind::Configuration, Retry::Never),
-        ("401 Unauthorized", DeliveryErrorKind::Configuration, Retry::Never),
+        ("302 Found", DeliveryErrorKind::Configuration, Retry::OtherRoute),
+        ("401 Unauthorized", DeliveryErrorKind::Configuration, Retry::OtherRoute),
         ("410 Gone", DeliveryErrorKind::Recipient, Retry::Never),
         ("429 Too Many Requests", DeliveryErrorKind::Throttled, Retry::Backoff),
         ("503 Service Unavailable", DeliveryErrorKind::Unavailable, Retry::Backoff),
@@ -120,5 +120,5 @@ async fn a_name_that_leads_into_a_private_network_is_a_configuration_fault() {
     )
     .unwrap();
     let error = webhook.deliver(&message()).await.unwrap_err();
-    assert_eq!((error.kind, error.retry), (DeliveryErrorKind::Configuration, Retry::Never), "{error}");
+    assert_eq!((error.kind, error.retry), (DeliveryErrorKind::Configuration, Retry::OtherRoute), "{error}");
 }

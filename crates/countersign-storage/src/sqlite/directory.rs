@@ -1,7 +1,7 @@
 //! The directory's rows.
 
 use countersign_core::codec::{from_row, to_row};
-use countersign_core::directory::StoredUser;
+use countersign_core::engine::StoredUser;
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::TenantId;
 use countersign_core::time::Timestamp;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
-use countersign_core::directory::StoredUser;
+use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery,
     RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, UserIndex,

@@ -2,7 +2,7 @@
 
 use countersign_core::audit::{AuditEntry, AuditHead};
 use countersign_core::codec::from_row;
-use countersign_core::directory::StoredUser;
+use countersign_core::engine::StoredUser;
 use countersign_core::engine::{ListQuery, UserIndex, VerificationRecord};
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::{AuditMac, RecipientKey};

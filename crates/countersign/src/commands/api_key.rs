@@ -1,7 +1,7 @@
 //! `countersign api-key generate`
 
+use countersign_core::entropy::Entropy;
 use countersign_core::names::TenantId;
-use countersign_core::verifications::Entropy;
 use countersign_http::native::Scope;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};

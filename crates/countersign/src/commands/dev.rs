@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::time::Timestamp;
+use countersign_http::front::FrontOptions;
 
 use super::{Failure, high_water};
 use crate::clock::{PushableClock, ServiceClock, SystemTime, TimeSource};
@@ -43,26 +44,26 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let keys = Arc::new(place.keys(&OsEntropy)?);
     let store = store::open(&place.storage, Arc::clone(&keys), fixed_clock.unwrap_or(SystemTime.wall()))?;
     let seen = high_water(&*store)?;
-    let clock = match fixed_clock {
-        None => PushableClock::over(ServiceClock::start(SystemTime, seen)),
-        Some(start) => match seen.filter(|seen| *seen > start) {
-            None => PushableClock::fixed(start),
-            Some(seen) => {
-                return Err(Failure::configuration(format!(
-                    "--fixed-clock {start} lies before {seen}, the latest time that the store in {} has \
-                     seen, and its time never runs backwards: use another --data-dir",
-                    data_dir.display()
-                )));
-            }
-        },
+    let (clock, watched_clock) = match (fixed_clock, seen) {
+        (None, _) => {
+            let machine = Arc::new(ServiceClock::start(SystemTime, seen));
+            (PushableClock::over(Arc::clone(&machine)), Some(machine))
+        }
+        (Some(start), Some(seen)) if seen > start => {
+            return Err(Failure::configuration(format!(
+                "--fixed-clock {start} lies before {seen}, the latest time that the store in {} has seen, \
+                 and its time never runs backwards: use another --data-dir",
+                data_dir.display()
+            )));
+        }
+        (Some(start), _) => (PushableClock::fixed(start), None),
     };
     let server = Server {
         listen,
         metrics_listen: None,
-        trusted_proxies: countersign_http::front::TrustedProxies::default(),
         drain: Duration::ZERO,
-        finish: Duration::from_secs(2),
+        front: FrontOptions { drain_timeout: Duration::from_secs(2), ..FrontOptions::default() },
     };
     let mode = DevMode { clock: Arc::clone(&clock), folder: place.folder };
-    launch(Launch { server, config: dev::config(), keys, store, clock, dev: Some(mode) })
+    launch(Launch { server, config: dev::config(), keys, store, clock, watched_clock, dev: Some(mode) })
 }

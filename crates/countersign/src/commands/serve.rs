@@ -22,5 +22,6 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), Failure> {
         tracing::warn!(store = %high_water, machine = %wall, "the store has seen a later time than the machine's clock shows; going on from there, slowly drawn back");
     }
     let clock = Arc::new(ServiceClock::start(SystemTime, high_water));
-    launch(Launch { server, config: service, keys, store, clock, dev: None })
+    let watched_clock = Some(Arc::clone(&clock));
+    launch(Launch { server, config: service, keys, store, clock, watched_clock, dev: None })
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use countersign_http::front::{Network, TrustedProxies};
+use countersign_http::front::{FrontOptions, Network, TrustedProxies};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::fields::{Parsed, Seconds};
+use super::fields::{Count, Parsed, Seconds};
 use super::problem::Problem;
 use super::source::Env;
 use crate::keyfile;
@@ -25,6 +25,8 @@ pub(super) struct ServerSection {
     metrics_listen: Option<Parsed<SocketAddr>>,
     trusted_proxies: Vec<Parsed<Network>>,
     drain_seconds: Option<Seconds<0, 60>>,
+    max_connections: Option<Count<1, 1_000_000>>,
+    idle_seconds: Option<Seconds<1, 3600>>,
 }
 
 /// How this node is reached.
@@ -34,23 +36,26 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where to serve `/metrics`; `None`: beside the API.
     pub metrics_listen: Option<SocketAddr>,
-    /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: TrustedProxies,
     /// How long to answer "not ready" before the listener closes, so that a load balancer stops
     /// sending first.
     pub drain: Duration,
-    /// How long requests under way may take after that.
-    pub finish: Duration,
+    /// How the listener behaves.
+    pub front: FrontOptions,
 }
 
 impl ServerSection {
     pub(super) fn build(self) -> Server {
+        let front = FrontOptions::default();
         Server {
             listen: self.listen.map_or(LISTEN, |a| a.0),
             metrics_listen: self.metrics_listen.map(|a| a.0),
-            trusted_proxies: TrustedProxies::new(self.trusted_proxies.into_iter().map(|n| n.0)),
             drain: self.drain_seconds.map_or(Duration::from_secs(5), Seconds::get),
-            finish: Duration::from_secs(30),
+            front: FrontOptions {
+                trusted_proxies: TrustedProxies::new(self.trusted_proxies.into_iter().map(|n| n.0)),
+                max_connections: self.max_connections.map_or(front.max_connections, Count::get),
+                idle_timeout: self.idle_seconds.map_or(front.idle_timeout, Seconds::get),
+                ..front
+            },
         }
     }
 }

@@ -1,9 +1,8 @@
 //! `[tenants.policy]`: what a tenant allows.
 
 use countersign_core::code::Code;
-use countersign_core::policy::{
-    Alphabet, Caps, CodeFormat, NumberCheck, Policy, RecipientCaps, ResendCode, Terms, TestNumbers,
-};
+use countersign_core::code::{Alphabet, CodeFormat};
+use countersign_core::policy::{Caps, NumberCheck, Policy, RecipientCaps, ResendCode, Terms, TestNumbers};
 use serde::Deserialize;
 use toml::Spanned;
 

@@ -318,3 +318,17 @@ fn a_text_message_of_two_segments_is_remarked_on() {
         config.warnings
     );
 }
+
+#[test]
+fn debug_shows_no_secret() {
+    let text = "[[providers]]\nkind = 'webhook'\nname = 'p'\nurl = 'https://a.example/path-token'\n\
+                signing_keys = ['a-webhook-signing-key']\n\
+                [[tenants]]\nid = 'a'\nbrand = 'A'\npolicy.test_numbers.code = '845120'\n\
+                [[dialects.zap.tokens]]\ntenant = 'a'\ntoken = 'a-zap-token'\n";
+    let env = |name: &str| (name == "COUNTERSIGN_KEYS").then(|| "index = 'a-key'".to_owned());
+    let config = Config::parse("c.toml", text, Path::new(""), &env).unwrap_or_else(|error| panic!("{error}"));
+    let shown = format!("{config:?}");
+    for secret in ["path-token", "a-webhook-signing-key", "845120", "a-zap-token", "a-key"] {
+        assert!(!shown.contains(secret), "{secret}");
+    }
+}

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use countersign_core::entropy::Entropy;
 use countersign_core::keys::KeyRing;
-use countersign_core::verifications::Entropy;
 
 use crate::config::StorageUrl;
 use crate::keyfile::{self, KeyFileError};

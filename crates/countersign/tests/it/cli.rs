@@ -68,6 +68,38 @@ fn a_key_file_that_others_may_read_is_refused() {
 }
 
 #[test]
+fn keys_may_come_from_the_environment_and_then_only_from_there() {
+    let installation = Installation::new("");
+    let check = |text: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command.args(["check-config", "--config", installation.path("c.toml").to_str().unwrap()]);
+        command.env("COUNTERSIGN_KEYS", text).output().unwrap()
+    };
+    let keys = std::fs::read_to_string(installation.path("keys")).unwrap();
+    assert!(said(&check(&keys)).1.contains("keys come from one place"));
+
+    let text = std::fs::read_to_string(installation.path("c.toml")).unwrap();
+    installation.configure(&text.replace("file = 'keys'", ""));
+    assert!(check(&keys).status.success());
+    let secret = keys.lines().find_map(|line| line.strip_prefix("index = ")).unwrap();
+    let broken = said(&check(&keys.replace("[seal]", "[seals]"))).1;
+    assert!(
+        broken.contains("the environment variable COUNTERSIGN_KEYS line ") && !broken.contains(secret),
+        "{broken}"
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_is_a_failure_while_running() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(&["dev", "--listen", &address, "--data-dir", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).1.contains(&format!("cannot listen on {address}")), "{output:?}");
+}
+
+#[test]
 fn keys_are_printed_on_request_and_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");

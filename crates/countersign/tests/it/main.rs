@@ -2,10 +2,14 @@
 //! a process, the way an operator runs it ([`support::Server`]).
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod canary;
 mod cli;
 mod crash;
 mod dev;
+mod faults;
+mod guessing;
 mod native;
 mod peer_faults;
+mod races;
 mod serve;
 mod support;

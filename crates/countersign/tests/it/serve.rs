@@ -75,7 +75,22 @@ fn metrics_may_have_a_listener_of_their_own() {
         printed.strip_prefix("metrics on http://").and_then(|l| l.strip_suffix("/metrics\n")).unwrap();
     let metrics = call(address.parse().unwrap(), "GET", "/metrics", &[], "").unwrap();
     assert_eq!((metrics.status, server.get("/metrics").status), (200, 404));
-    assert!(metrics.body.contains("countersign_"), "{metrics:?}");
+    assert!(metrics.body.contains("countersign_clock_lag_seconds"), "{metrics:?}");
+}
+
+#[test]
+fn every_metric_is_explained_to_operators() {
+    let installation = Installation::new("");
+    let server = installation.serve();
+    server.post("/v1/verifications", &json!({"to": "+447700900123"}));
+    let metrics = server.get("/metrics").body;
+    let manual = include_str!("../../../../docs/operations.md");
+    let names: Vec<&str> =
+        metrics.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(manual.contains(&format!("| `{name}")), "docs/operations.md does not explain {name}");
+    }
 }
 
 #[test]

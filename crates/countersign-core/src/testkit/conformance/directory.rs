@@ -1,6 +1,6 @@
 //! The users that a tenant registered.
 
-use crate::directory::StoredUser;
+use crate::engine::StoredUser;
 use crate::engine::{CheckCommand, StartCommand, UserIndex};
 use crate::keys::Sealed;
 use crate::names::TenantId;

@@ -40,6 +40,18 @@ pub(super) async fn ten_starts_a_day_are_accepted_and_no_more<F: EngineFixture>(
     bench.open(ALICE).await;
 }
 
+pub(super) async fn of_two_full_windows_the_longer_wait_counts<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.caps.recipient.starts_per_hour = 2;
+    bench.caps.recipient.starts_per_day = 3;
+    for second in [0, 3_000, 3_600] {
+        bench.at_second(second);
+        open_and_cancel(&bench).await;
+    }
+    let refused = refusal(&bench.start(bench.start_of(ALICE)).await);
+    assert_eq!(refused, Refusal::RecipientLimit { retry_after: 23 * HOUR });
+}
+
 /// The first failure is one second older than the others, so that the hold ends with it.
 pub(super) async fn twenty_failed_checks_hold_until_the_oldest_is_a_day_old<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;

@@ -7,7 +7,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::code::Code;
-use crate::directory::StoredUser;
+use crate::engine::StoredUser;
 use crate::engine::{
     AcceptedKind, CheckOutcome, Idempotent, Rejection, SendOutcome, StartCommand, UserIndex,
 };

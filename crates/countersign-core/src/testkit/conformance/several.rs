@@ -44,6 +44,39 @@ pub(super) async fn separate_codes_share_one_budget_of_checks<F: EngineFixture>(
     assert_eq!(rejection(&late), Rejection::Exhausted);
 }
 
+pub(super) async fn a_dead_code_is_not_good_beside_a_live_one<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.terms.sharing = CodeSharing::Separate;
+    bench.terms.resend_code = ResendCode::New;
+    bench.terms.code_life = MINUTE;
+    let verification = opened(bench.start(bench.start_of_all(&[ALICE, MAIL])).await);
+    let phone_code = bench.code_in(&bench.open_messages(verification.id).await[0]);
+    bench.at_second(30);
+    resent(bench.start(bench.start_of(MAIL)).await);
+    bench.at_second(60);
+    assert_eq!(rejection(&bench.check(verification.id, &phone_code).await), Rejection::WrongCode);
+}
+
+pub(super) async fn a_failed_check_counts_for_every_address<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let verification = opened(bench.start(bench.start_of_all(&[ALICE, MAIL])).await);
+    let code = bench.code(verification.id).await;
+    bench.give(bench.check_of_address(ALICE, &wrong(&code))).await;
+    for to in [ALICE, MAIL] {
+        assert_eq!(bench.windows(to).await.failed_checks_day, 1, "{to}");
+    }
+}
+
+pub(super) async fn a_send_to_one_address_leaves_the_others_message_alone<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let verification = opened(bench.start(bench.start_of_all(&[ALICE, MAIL])).await);
+    bench.at_second(30);
+    resent(bench.start(bench.start_of(ALICE)).await);
+    let waiting = bench.open_messages(verification.id).await;
+    let destinations: Vec<u8> = waiting.iter().map(|message| message.destination).collect();
+    assert_eq!(destinations, [1, 0]);
+}
+
 pub(super) async fn an_address_that_joins_is_found_there_and_charged_like_a_start<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let mails_own = bench.open(MAIL).await;

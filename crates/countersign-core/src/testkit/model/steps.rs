@@ -6,8 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::code::CodeFormat;
 use crate::engine::{Delivery, Intent};
-use crate::policy::{Caps, CodeFormat, CodeSharing, RecipientCaps, ResendCode, Terms};
+use crate::policy::{Caps, CodeSharing, RecipientCaps, ResendCode, Terms};
 
 /// An address: 0 is a number, 1 a mailbox, [`GHOST`] nobody's name.
 pub(super) type Who = u8;

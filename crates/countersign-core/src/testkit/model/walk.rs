@@ -15,6 +15,7 @@ use crate::engine::{
     AcceptedKind, Answer as _, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, Engine,
     IdempotencyClaim, Idempotent, ResendCommand, SendOutcome, StartCommand,
 };
+use crate::entropy::Entropy;
 use crate::ids::{MessageId, VerificationId};
 use crate::keys::KeyRing;
 use crate::names::TenantId;
@@ -24,7 +25,6 @@ use crate::testkit::bench::{ALICE, EngineFixture};
 use crate::testkit::{SeededEntropy, commands, keys};
 use crate::time::Timestamp;
 use crate::verification::{Status, StoredRecipient};
-use crate::verifications::Entropy;
 
 pub(super) type Result<T = ()> = std::result::Result<T, TestCaseError>;
 

@@ -14,10 +14,10 @@ use super::node::API_KEY;
 use super::phone::Phone;
 
 /// A keep-alive connection. Any error means: no answer.
-pub(super) struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    pub(super) fn open(address: SocketAddr) -> Option<Self> {
+    pub(crate) fn open(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
         stream.set_nodelay(true).ok()?;
@@ -25,7 +25,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer; `None` when there was none.
-    pub(super) fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+    pub(crate) fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         let request = format!(
@@ -62,7 +62,7 @@ fn read_line(reader: &mut impl BufRead) -> Option<String> {
 
 /// Starts, guesses wrong, guesses right, asks again: until told to stop. The journal says what was
 /// acknowledged.
-pub(super) fn press(address: SocketAddr, phone: &Phone, stop: &AtomicBool, seed: u64) -> Journal {
+pub(crate) fn press(address: SocketAddr, phone: &Phone, stop: &AtomicBool, seed: u64) -> Journal {
     let (mut journal, mut chance) = (Journal::default(), StdRng::seed_from_u64(seed));
     let mut connection = Connection::open(address);
     for n in 0.. {

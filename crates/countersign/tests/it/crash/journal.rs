@@ -9,7 +9,7 @@ use super::client::Connection;
 use super::phone::Phone;
 
 /// One verification as its client knows it.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub(super) to: String,
     id: String,
     /// Unix milliseconds, from the answer to the start.
@@ -60,7 +60,7 @@ impl Entry {
 
 /// All verifications of one client in one cycle.
 #[derive(Default)]
-pub(super) struct Journal(Vec<Entry>);
+pub(crate) struct Journal(Vec<Entry>);
 
 impl Journal {
     pub(super) fn push(&mut self, entry: Entry) {

@@ -5,10 +5,10 @@
 //! test's own) keeps one of what was submitted. After each restart both are compared with the store,
 //! through the API.
 
-mod client;
+pub(crate) mod client;
 mod journal;
-mod node;
-mod phone;
+pub(crate) mod node;
+pub(crate) mod phone;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,25 +3,26 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-pub(super) const API_KEY: &str = "csk_for_the_crash_test_only_0000000000000000";
+pub(crate) const API_KEY: &str = "csk_for_the_crash_test_only_0000000000000000";
 
 /// A folder with configuration, keys and the store; survives its node.
-pub(super) struct Node {
+pub(crate) struct Node {
     folder: tempfile::TempDir,
 }
 
 /// A running process. It never ends by itself.
-pub(super) struct Running {
+pub(crate) struct Running {
     process: Child,
     address: SocketAddr,
 }
 
 impl Node {
-    pub(super) fn prepare(phone: SocketAddr) -> Self {
+    pub(crate) fn prepare(phone: SocketAddr) -> Self {
         let node = Self { folder: tempfile::tempdir().expect("a folder") };
         let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(API_KEY));
         let configuration = format!(
@@ -49,13 +50,13 @@ impl Node {
         let keys = Self::program()
             .args(["keys", "generate", "--out"])
             .arg(node.path("keys"))
-            .status()
+            .output()
             .expect("it runs");
-        assert!(keys.success());
+        assert!(keys.status.success());
         node
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -63,10 +64,15 @@ impl Node {
         Command::new(env!("CARGO_BIN_EXE_countersign"))
     }
 
-    pub(super) fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    pub(crate) fn start_with(&self, environment: &[(&str, PathBuf)]) -> Running {
         let mut process = Self::program()
             .args(["serve", "--config"])
             .arg(self.path("c.toml"))
+            .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
@@ -79,13 +85,33 @@ impl Node {
 }
 
 impl Running {
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// SIGKILL: no goodbye of any kind.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.kill().expect("it was running");
         self.process.wait().expect("it is gone");
+    }
+
+    /// Waits until it has left by itself.
+    pub(crate) fn ends_within(&mut self, patience: Duration) -> ExitStatus {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.process.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not leave");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A test that fails leaves no process behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

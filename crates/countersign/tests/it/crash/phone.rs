@@ -14,14 +14,14 @@ struct Submission {
 }
 
 /// A webhook receiver on loopback.
-pub(super) struct Phone {
+pub(crate) struct Phone {
     address: SocketAddr,
     submissions: Arc<Mutex<Vec<Submission>>>,
     codes: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Phone {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
         let (submissions, codes) = (Arc::default(), Arc::default());
@@ -35,26 +35,26 @@ impl Phone {
         phone
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.submissions.lock().unwrap().len()
     }
 
     /// The code that arrived for an address.
-    pub(super) fn code_for(&self, to: &str) -> Option<String> {
+    pub(crate) fn code_for(&self, to: &str) -> Option<String> {
         self.codes.lock().unwrap().get(to).cloned()
     }
 
     /// When messages to an address were submitted, in Unix milliseconds.
-    pub(super) fn submissions_to(&self, to: &str) -> Vec<i64> {
+    pub(crate) fn submissions_to(&self, to: &str) -> Vec<i64> {
         let submissions = self.submissions.lock().unwrap();
         submissions.iter().filter(|s| s.to == to).map(|s| s.at_millis).collect()
     }
 
-    pub(super) fn submitted_at_most_three_times_each(&self) {
+    pub(crate) fn submitted_at_most_three_times_each(&self) {
         let mut counts: HashMap<String, u32> = HashMap::new();
         for submission in self.submissions.lock().unwrap().iter() {
             *counts.entry(submission.message.clone()).or_default() += 1;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Barrier;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -46,13 +47,52 @@ pub(crate) fn call(
     headers: &[&str],
     body: &str,
 ) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    exchange(address, &request(method, path, headers, body.as_bytes()))
+}
+
+/// The bytes of a request that ends its connection.
+pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let length = format!("Content-Length: {}", body.len());
-    let own = [&format!("Host: {address}"), "Connection: close", &length];
+    let own = ["Host: countersign.test", "Connection: close", &length];
     let lines = own.iter().take(if body.is_empty() { 2 } else { 3 }).chain(headers);
     let head: String = lines.flat_map(|line| [line, "\r\n"]).collect();
-    stream.write_all(format!("{method} {path} HTTP/1.1\r\n{head}\r\n{body}").as_bytes())?;
+    [format!("{method} {path} HTTP/1.1\r\n{head}\r\n").as_bytes(), body].concat()
+}
+
+/// Sends these bytes over a connection of their own; an error when there is no whole answer.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = connect(address)?;
+    stream.write_all(request)?;
+    read(stream)
+}
+
+/// Sends these requests as close to the same moment as can be: each over a connection of its own, and
+/// the last byte of any of them only after all but the last of all of them. The answers are in the
+/// requests' order.
+pub(crate) fn at_once(address: SocketAddr, requests: &[Vec<u8>]) -> Vec<Answer> {
+    let gate = Barrier::new(requests.len());
+    let send = |request: &[u8]| {
+        let (last, rest) = request.split_last().expect("a request has bytes");
+        let mut stream = connect(address).expect("the service accepts");
+        stream.set_nodelay(true).expect("a connection");
+        stream.write_all(rest).expect("the service reads");
+        gate.wait();
+        stream.write_all(&[*last]).expect("the service reads");
+        read(stream).expect("a whole answer")
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = requests.iter().map(|request| scope.spawn(|| send(request))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+    })
+}
+
+fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(stream)
+}
+
+fn read(mut stream: TcpStream) -> std::io::Result<Answer> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let incomplete = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);

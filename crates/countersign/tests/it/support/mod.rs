@@ -4,7 +4,9 @@ mod app;
 mod down;
 mod http;
 mod program;
+mod webhook;
 
 pub(crate) use app::{DEMO, TestApp};
-pub(crate) use http::{Answer, call};
+pub(crate) use http::{Answer, at_once, call, request};
 pub(crate) use program::{Installation, Server, keys, program};
+pub(crate) use webhook::Webhook;

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::http::{Answer, call};
+use super::http::{Answer, call, exchange, request};
 
 /// How long the program may take to start or to end before that is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -102,6 +103,8 @@ pub(crate) struct Server {
     output: Receiver<String>,
     /// What it has logged.
     log: Arc<Mutex<String>>,
+    /// Writes that down, to the end.
+    logger: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -129,14 +132,21 @@ impl Server {
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let log: Arc<Mutex<String>> = Arc::default();
         let lines = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
+        let logger = std::thread::spawn(move || {
+            for line in stderr.split(b'\n').map_while(Result::ok) {
                 let mut log = lines.lock().unwrap();
-                log.push_str(&line);
+                log.push_str(&String::from_utf8_lossy(&line));
                 log.push('\n');
             }
         });
-        Self { process, address, authorization: format!("Authorization: Bearer {key}"), output, log }
+        Self {
+            process,
+            address,
+            authorization: format!("Authorization: Bearer {key}"),
+            output,
+            log,
+            logger: Some(logger),
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -185,6 +195,44 @@ impl Server {
         }
     }
 
+    /// The bytes of a call with this installation's key.
+    pub(crate) fn request(&self, method: &str, path: &str, body: &Value, more: &[&str]) -> Vec<u8> {
+        let own = [&*self.authorization, "Content-Type: application/json"];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        request(method, path, &[&own, more].concat(), body.as_bytes())
+    }
+
+    /// Sends these bytes over a connection of their own.
+    pub(crate) fn exchange(&self, request: &[u8]) -> Answer {
+        exchange(self.address, request).unwrap()
+    }
+
+    /// Pushes the clock of dev mode.
+    pub(crate) fn advance(&self, seconds: u64) {
+        let pushed = self.post("/dev/clock", &json!({ "advance_seconds": seconds }));
+        assert_eq!(pushed.status, 200, "{pushed:?}");
+    }
+
+    /// How many messages went to an address, counted when nothing is on its way any more.
+    pub(crate) fn messages_to(&self, to: &str) -> usize {
+        let patience = Instant::now() + PATIENCE;
+        let to = to.replace('+', "%2B");
+        loop {
+            let list = self.get(&format!("/v1/verifications?to={to}")).json();
+            let ids = list["data"].as_array().unwrap().iter().map(|v| v["id"].as_str().unwrap().to_owned());
+            let deliveries = ids.flat_map(|id| {
+                let one = self.get(&format!("/v1/verifications/{id}")).json();
+                one["deliveries"].as_array().unwrap().clone()
+            });
+            if deliveries.into_iter().all(|delivery| delivery["status"] != "queued") {
+                let inbox = self.get(&format!("/dev/inbox?to={to}")).json();
+                return inbox["messages"].as_array().unwrap().len();
+            }
+            assert!(Instant::now() < patience, "a message stays queued");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
         let pid = self.process.id().to_string();
@@ -204,10 +252,18 @@ impl Server {
     }
 
     /// SIGTERM, and a good end.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(self) {
+        self.stop_and_tell();
+    }
+
+    /// SIGTERM, and a good end; then everything it wrote to standard output and standard error.
+    pub(crate) fn stop_and_tell(mut self) -> String {
         self.terminate();
         let status = self.wait();
         assert!(status.success(), "{status}");
+        self.logger.take().unwrap().join().unwrap();
+        let printed: String = self.output.iter().map(|line| line + "\n").collect();
+        printed + &self.log()
     }
 }
 

@@ -1,0 +1,124 @@
+//! The dispatcher over two providers: which one gets a message, and what follows from their answers.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::dispatcher::{Dispatcher, Pace};
+use countersign_core::engine::Engine;
+use countersign_core::names::Channel;
+use countersign_core::outbox::{Abandoned, Message, MessageState};
+use countersign_core::provider::{DeliveryError, DeliveryErrorKind as Kind, Retry, Routes};
+use countersign_core::template::Templates;
+use countersign_core::tenant::Tenants;
+use countersign_core::testkit::bench::{fresh, opened};
+use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, commands, keys, tenant};
+use countersign_core::time::Clock;
+use countersign_core::verification::Verification;
+
+struct Outbox {
+    engine: Arc<MemoryEngine>,
+    clock: Arc<ManualClock>,
+    dispatcher: Dispatcher,
+    first: Arc<RecordingProvider>,
+    second: Arc<RecordingProvider>,
+    queued: Verification,
+}
+
+impl Outbox {
+    /// One message to a phone; the first provider answers as told, the second one takes everything.
+    async fn new(answer: Option<(Kind, Retry)>) -> Self {
+        let (first, second) =
+            (RecordingProvider::new("first"), RecordingProvider::carrying("second", &[Channel::Sms]));
+        if let Some((kind, retry)) = answer {
+            first.answer_next(Err(DeliveryError::new(kind, retry, "as told")));
+        }
+        Self::over(first.clone(), second.clone(), Routes::shared(vec![first.route(0), second.route(0)])).await
+    }
+
+    async fn over(first: Arc<RecordingProvider>, second: Arc<RecordingProvider>, routes: Routes) -> Self {
+        let (engine, clock) = (Arc::new(MemoryEngine::new(keys())), Arc::new(ManualClock::default()));
+        let owner = tenant("t");
+        let start = commands::start(&owner.id, "+12125550123", clock.now(), [1; 32]);
+        let queued = opened(fresh(engine.start(start).await.unwrap()));
+        let dispatcher = Dispatcher::new(
+            engine.clone(),
+            Arc::new(keys()),
+            clock.clone(),
+            Arc::new(routes),
+            Arc::new(Templates::builtin()),
+            Arc::new(Tenants::from_iter([owner])),
+            Pace::default(),
+        );
+        Self { engine, clock, dispatcher, first, second, queued }
+    }
+
+    async fn message(&self) -> Message {
+        let record = self.engine.verification(&self.queued.tenant, self.queued.id).await.unwrap().unwrap();
+        record.messages.into_iter().next_back().unwrap()
+    }
+
+    async fn step_after(&self, wait: Duration) -> u32 {
+        self.clock.advance(wait);
+        self.dispatcher.step().await.unwrap().claimed
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_to_the_first_provider_that_carries_its_channel() {
+    let outbox = Outbox::new(None).await;
+    assert_eq!(outbox.step_after(Duration::ZERO).await, 1);
+    assert_eq!((outbox.first.sent().len(), outbox.second.sent().len()), (1, 0));
+    assert!(outbox.first.sent()[0].text.contains("It expires in 10 minutes."));
+    assert_eq!(outbox.step_after(Duration::from_secs(60)).await, 0);
+}
+
+#[tokio::test]
+async fn a_definite_failure_takes_the_other_route_within_five_seconds() {
+    for (kind, retry) in [
+        (Kind::Unavailable, Retry::OtherRoute),
+        (Kind::Unavailable, Retry::Backoff),
+        (Kind::Configuration, Retry::OtherRoute),
+        (Kind::Throttled, Retry::Backoff),
+    ] {
+        let outbox = Outbox::new(Some((kind, retry))).await;
+        outbox.step_after(Duration::ZERO).await;
+        outbox.step_after(Duration::from_secs(5)).await;
+        assert_eq!(outbox.second.sent().len(), 1, "{kind:?} {retry:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_is_no_reason_to_send_it_again() {
+    let outbox = Outbox::new(Some((Kind::Unknown, Retry::Backoff))).await;
+    outbox.step_after(Duration::ZERO).await;
+    assert_eq!(outbox.step_after(Duration::from_secs(60)).await, 0);
+    assert_eq!(outbox.second.sent().len(), 0);
+    assert_eq!(outbox.message().await.state, MessageState::Abandoned { reason: Abandoned::Unknown });
+}
+
+#[tokio::test]
+async fn a_refusal_that_no_other_route_can_mend_ends_the_message_with_its_reason() {
+    let only = RecordingProvider::new("only");
+    only.answer_next(Err(DeliveryError::new(Kind::Configuration, Retry::OtherRoute, "key revoked")));
+    let outbox = Outbox::over(only.clone(), RecordingProvider::new("unused"), only.routes()).await;
+    outbox.step_after(Duration::ZERO).await;
+    assert_eq!(outbox.step_after(Duration::from_secs(60)).await, 0);
+    assert_eq!(outbox.message().await.state, MessageState::Abandoned { reason: Abandoned::Configuration });
+}
+
+#[tokio::test]
+async fn without_a_route_a_message_ends_and_says_so() {
+    let mail_only = RecordingProvider::carrying("mail", &[Channel::Email]);
+    let outbox = Outbox::over(mail_only.clone(), RecordingProvider::new("unused"), mail_only.routes()).await;
+    outbox.step_after(Duration::ZERO).await;
+    assert_eq!(outbox.message().await.state, MessageState::Abandoned { reason: Abandoned::NoRoute });
+}
+
+#[tokio::test]
+async fn two_dispatchers_send_a_message_once() {
+    let outbox = Outbox::new(None).await;
+    let (one, other) = tokio::join!(outbox.dispatcher.step(), outbox.dispatcher.step());
+    assert_eq!(one.unwrap().sent + other.unwrap().sent, 1);
+    assert_eq!(outbox.first.sent().len(), 1);
+}

@@ -1,0 +1,8 @@
+//! The native API's contract, call by call, over the in-memory engine.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod ops;
+mod problems;
+mod support;
+mod v1;
