@@ -106,6 +106,11 @@ impl Book {
 
     // -- counting --
 
+    /// When events leave the windows they are counted in, past and future.
+    pub(super) fn edges(&self) -> BTreeSet<Timestamp> {
+        self.events.iter().flat_map(|(_, _, at)| [*at + HOUR, *at + DAY]).collect()
+    }
+
     pub(super) fn count(&self, party: Party, event: Event, window: Duration) -> u32 {
         u32::try_from(self.times(party, event, window).len()).expect("a sequence is short")
     }

@@ -141,6 +141,27 @@ impl Model {
         self.book.now
     }
 
+    /// The coming instants at which something runs out, in order.
+    pub(super) fn edges(&self) -> BTreeSet<Timestamp> {
+        let mut edges = self.book.edges();
+        for proof in self.proofs.iter().filter(|p| p.status(self.now()) == Status::Pending) {
+            edges.insert(proof.deadline);
+            edges.extend(proof.addresses.iter().map(|a| a.dies));
+            edges.extend(self.next_send(proof));
+            edges.extend(proof.messages.iter().filter_map(|note| match note.state {
+                NoteState::Waiting { at: due } | NoteState::Leased { until: due } => Some(due),
+                NoteState::Sent | NoteState::Gone(_) => None,
+            }));
+        }
+        edges.split_off(&(self.now() + Duration::from_millis(1)))
+    }
+
+    fn next_send(&self, proof: &Proof) -> Option<Timestamp> {
+        let cool_downs = &self.terms.cool_downs;
+        let cool_down = cool_downs.get(usize::from(proof.sends).saturating_sub(1)).or(cool_downs.last());
+        Some(proof.last_send? + *cool_down?)
+    }
+
     fn forbids_opening(&self, ask: &Ask) -> Option<Refusal> {
         self.book
             .forbids_newcomers(ask.tenant, &ask.to, ask.delivery)
@@ -156,9 +177,7 @@ impl Model {
         if proof.sends >= self.terms.max_sends {
             return Some(Refusal::SendsExhausted { retry_after: self.now().until(proof.deadline) });
         }
-        let cool_downs = &self.terms.cool_downs;
-        let cool_down = cool_downs.get(usize::from(proof.sends).saturating_sub(1)).or(cool_downs.last());
-        let next = proof.last_send? + *cool_down?;
+        let next = self.next_send(proof)?;
         (self.now() < next).then(|| Refusal::CoolDown { retry_after: self.now().until(next) })
     }
 

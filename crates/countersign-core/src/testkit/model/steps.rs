@@ -100,6 +100,11 @@ pub(super) enum Step {
         foreign: bool,
     },
     Wait(Duration),
+    /// Until the n-th next instant at which something runs out, or to the millisecond before it.
+    WaitUntil {
+        nth: u8,
+        just_before: bool,
+    },
     /// The clock is set back by this much until time passes again.
     SetBack(Duration),
     Dispatch(Fate),
@@ -218,7 +223,8 @@ fn step() -> impl Strategy<Value = Step> {
         12 => by_id,
         4 => by_address,
         2 => (nth(), rarely(20)).prop_map(|(nth, foreign)| Step::Cancel { nth, foreign }),
-        10 => wait().prop_map(Step::Wait),
+        6 => wait().prop_map(Step::Wait),
+        6 => (nth(), any::<bool>()).prop_map(|(nth, just_before)| Step::WaitUntil { nth, just_before }),
         1 => wait().prop_map(Step::SetBack),
         4 => fate().prop_map(Step::Dispatch),
         2 => (0..3_u8, fate()).prop_map(|(nth, fate)| Step::ReportLate { nth, fate }),

@@ -115,6 +115,14 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                 self.set_back = Duration::ZERO;
                 Ok(())
             }
+            Step::WaitUntil { nth, just_before } => {
+                let millis = Duration::from_millis(u64::from(*just_before));
+                if let Some(edge) = self.model.edges().into_iter().nth(usize::from(*nth)) {
+                    self.model.book.now = edge - millis;
+                    self.set_back = Duration::ZERO;
+                }
+                Ok(())
+            }
             Step::SetBack(time) => {
                 self.engine().probe(self.model.now()).await?;
                 self.set_back = *time;
