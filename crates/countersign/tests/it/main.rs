@@ -2,6 +2,7 @@
 //! a process, the way an operator runs it ([`support::Server`]).
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod bad_input;
 mod canary;
 mod cli;
 mod crash;
