@@ -6,6 +6,7 @@ mod claims;
 mod dialects;
 mod links;
 mod manifest;
+mod metrics;
 mod sizes;
 mod words;
 
@@ -36,6 +37,7 @@ pub(crate) fn run() -> Result<()> {
     architecture::check(&mut tree);
     dialects::check(&mut tree);
     claims::check(&mut tree)?;
+    metrics::check(&mut tree);
     for complaint in &tree.complaints {
         eprintln!("untidy: {complaint}");
     }
