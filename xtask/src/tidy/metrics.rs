@@ -10,7 +10,9 @@ const PREFIX: &str = "countersign_";
 
 pub(super) fn check(tree: &mut Tree) {
     let page = tree.read(PAGE);
-    let named: BTreeSet<&str> = code_spans(&page).filter(|span| is_metric(span)).collect();
+    // Written `name` or `name{label,label}`.
+    let spans = code_spans(&page).map(|span| span.split_once('{').map_or(span, |(name, _)| name));
+    let named: BTreeSet<&str> = spans.filter(|name| is_metric(name)).collect();
     let mut emitted = BTreeSet::new();
     for file in tree.files_ending(".rs").iter().filter(|file| file.contains("/src/")) {
         emitted.extend(emitted_in(&tree.read(file)));
@@ -23,8 +25,8 @@ pub(super) fn check(tree: &mut Tree) {
     }
 }
 
-fn is_metric(span: &str) -> bool {
-    span.strip_prefix(PREFIX).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+fn is_metric(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
 }
 
 /// The names that are counted or recorded somewhere in a file.
