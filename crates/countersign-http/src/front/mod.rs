@@ -26,7 +26,7 @@ use axum::http::header::{CONNECTION, HeaderValue};
 use axum::http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -176,10 +176,9 @@ where
     let guard = Guard::new(io, patience, refusal.clone());
     let service = hyper::service::service_fn(|request| exchange(&front, &refusal, peer, request));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // The guard keeps the time for heads and knows an idle connection from a slow one; hyper's
-        // own limit, which does not, stands behind it.
-        .header_read_timeout(options.idle_timeout + options.head_timeout)
+        // The guard keeps the time for heads: it knows an idle connection from a slow one, which hyper
+        // does not, and sets its timer once per connection and not once per request.
+        .header_read_timeout(None)
         // A client may stop sending and still wait for its answer.
         .half_close(true)
         .max_buf_size(2 * framing::MAX_HEAD)

@@ -27,6 +27,7 @@ pub(super) struct WithDeliveries {
 
 /// What became of one message.
 #[derive(Serialize, ToSchema)]
+#[schema(as = MessageDelivery)]
 struct Delivery {
     #[schema(value_type = ChannelName)]
     channel: &'static str,

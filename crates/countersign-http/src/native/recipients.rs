@@ -46,6 +46,7 @@ pub(super) struct RecipientResource {
 
 /// New verifications.
 #[derive(Serialize, ToSchema)]
+#[schema(as = RecipientStarts)]
 struct Starts {
     last_hour: u32,
     last_24h: u32,
@@ -55,6 +56,7 @@ struct Starts {
 
 /// Messages.
 #[derive(Serialize, ToSchema)]
+#[schema(as = RecipientSends)]
 struct Sent {
     last_hour: u32,
     last_24h: u32,
@@ -62,6 +64,7 @@ struct Sent {
 
 /// Failed checks.
 #[derive(Serialize, ToSchema)]
+#[schema(as = RecipientFailedChecks)]
 struct FailedChecks {
     last_hour: u32,
     last_24h: u32,
@@ -77,6 +80,7 @@ struct ConsecutiveFailures {
 
 /// What an erasure did.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Erasure)]
 pub(super) struct Erased {
     /// So many verifications no longer know the recipient.
     erased_verifications: u32,

@@ -76,7 +76,7 @@ pub(super) struct StartRequest {
 /// What happens with the code.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(rename_all = "lowercase")]
+#[schema(rename_all = "lowercase", as = DeliveryMode)]
 enum Delivery {
     /// It is sent.
     Send,

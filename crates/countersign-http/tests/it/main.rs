@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod ops;
+mod privacy;
 mod problems;
 mod support;
 mod v1;

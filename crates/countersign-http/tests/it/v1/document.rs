@@ -51,6 +51,15 @@ fn it_is_complete() {
     }
 }
 
+/// Two types of one name would silently share one description.
+#[test]
+fn a_delivery_and_a_way_of_delivery_are_described_apart() {
+    let document: Value = serde_json::from_str(&openapi().to_json().unwrap()).unwrap();
+    let schemas = &document["components"]["schemas"];
+    assert!(schemas["MessageDelivery"]["properties"]["provider"].is_object());
+    assert_eq!(schemas["DeliveryMode"]["enum"], serde_json::json!(["send", "return"]));
+}
+
 fn collect_refs(value: &Value, refs: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
