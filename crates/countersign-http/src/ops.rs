@@ -65,7 +65,7 @@ pub fn metrics(handle: PrometheusHandle) -> Router {
         .layer(Observe::plain("operations"))
 }
 
-/// Installs the process' recorder, before the first request. The handle goes to [`metrics`], and its
+/// Installs the process' recorder, before the first request. The handle goes to [`metrics()`], and its
 /// [`PrometheusHandle::run_upkeep`] wants to be called every few seconds.
 ///
 /// # Errors
