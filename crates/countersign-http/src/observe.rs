@@ -57,9 +57,24 @@ impl RequestId {
 #[derive(Clone, Debug)]
 pub struct Cause(pub Cow<'static, str>);
 
+impl Cause {
+    /// What is worth a line of its own about a failure of the store. Being asked too much is not: that
+    /// line would come as often as the requests, and the status is in the access log and the metrics.
+    pub fn of(error: &StorageError) -> Option<Self> {
+        match error {
+            StorageError::Overloaded => None,
+            StorageError::Unavailable(_) | StorageError::Corrupt { .. } => {
+                Some(Self(error.to_string().into()))
+            }
+        }
+    }
+}
+
 /// Notes in an answer why the store failed, for the log.
 pub fn with_cause(mut response: Response, error: &StorageError) -> Response {
-    response.extensions_mut().insert(Cause(error.to_string().into()));
+    if let Some(cause) = Cause::of(error) {
+        response.extensions_mut().insert(cause);
+    }
     response
 }
 

@@ -150,7 +150,7 @@ struct Inner {
     retry_after: Option<u64>,
     verification_status: Option<Status>,
     reasons: Option<Vec<String>>,
-    cause: Option<Cow<'static, str>>,
+    cause: Option<Cause>,
 }
 
 impl Problem {
@@ -212,8 +212,8 @@ impl Problem {
 
     /// What really happened, for the log alone.
     #[must_use]
-    pub fn cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
-        self.0.cause = Some(cause.into());
+    pub fn cause(mut self, cause: Option<Cause>) -> Self {
+        self.0.cause = cause;
         self
     }
 }
@@ -225,7 +225,7 @@ impl From<StorageError> for Problem {
             // A damaged row is the same to the caller: not approved, not sent, and not its doing.
             StorageError::Unavailable(_) | StorageError::Corrupt { .. } => "the store does not answer",
         };
-        Self::new(Kind::Unavailable, detail).retry_after(Jitter::seconds(1..=3)).cause(error.to_string())
+        Self::new(Kind::Unavailable, detail).retry_after(Jitter::seconds(1..=3)).cause(Cause::of(&error))
     }
 }
 
@@ -284,7 +284,7 @@ impl IntoResponse for Problem {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(cause) = cause {
-            response.extensions_mut().insert(Cause(cause));
+            response.extensions_mut().insert(cause);
         }
         response
     }
