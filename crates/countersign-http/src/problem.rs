@@ -336,5 +336,7 @@ mod tests {
             response.extensions().get::<Cause>().unwrap().0,
             "the store is unavailable: disk full at /var"
         );
+        let busy = Problem::from(StorageError::Overloaded).into_response();
+        assert!(busy.extensions().get::<Cause>().is_none(), "a flood of requests is no flood of log lines");
     }
 }
