@@ -14,7 +14,7 @@
 //!   tells the program to end.
 //!
 //! Where to find what: [`open`] checks the file, the library and the keys; [`writer`] commits;
-//! [`unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`],
+//! [`mod@unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`],
 //! [`directory`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision.
 
 mod answers;
@@ -183,7 +183,7 @@ impl SqliteEngine {
         self.shared.fatal().await
     }
 
-    /// Copies the store to the new file `to`: see [`backup`]. It blocks.
+    /// Copies the store to the new file `to`: see [`mod@backup`]. It blocks.
     ///
     /// # Errors
     /// See [`BackupError`].
