@@ -3,6 +3,8 @@
 //! guesses per recipient are compared in any 24 hours, and 50 in a row end it until an administrator
 //! lifts the hold.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp};
@@ -45,13 +47,15 @@ struct Attack {
     now: u64,
     /// When guesses were compared.
     compared: Vec<u64>,
+    /// How many of them at which verification, where that is known.
+    at_each: HashMap<String, u32>,
     /// Makes contexts and aliases different.
     turn: u32,
 }
 
 impl Attack {
     fn new(strategy: Strategy) -> Self {
-        Self { app: TestApp::new(), strategy, now: 0, compared: Vec::new(), turn: 0 }
+        Self { app: TestApp::new(), strategy, now: 0, compared: Vec::new(), at_each: HashMap::new(), turn: 0 }
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -80,7 +84,11 @@ impl Attack {
         let answer = self.app.post(&path, json!({"code": WRONG, "context": self.context()})).await;
         let reason = answer.text("reason");
         assert!(["wrong_code", "exhausted", "recipient_held"].contains(&&*reason), "{answer:?}");
-        self.record(reason == "wrong_code")
+        let compared = self.record(reason == "wrong_code");
+        let at_this = self.at_each.entry(id.to_owned()).or_default();
+        *at_this += u32::from(compared);
+        assert!(*at_this <= 5, "{:?}: {at_this} guesses at {id}", self.strategy);
+        compared
     }
 
     async fn zap(&self, path: &str, body: Value) -> Answer {
@@ -155,7 +163,7 @@ impl Attack {
 
     async fn hop(&mut self) {
         let mut ids = Vec::new();
-        for purpose in ["login", "payment"] {
+        for purpose in ["login", "payment", "support"] {
             ids.extend(self.start(json!({"to": VICTIM, "purpose": purpose})).await);
         }
         let mut zap = self.zap("/v1/otp/resend", json!({ "email": VICTIM })).await.status == 200;

@@ -137,24 +137,31 @@ fn a_hundred_starts_for_one_recipient_open_one_verification_and_send_once() {
 }
 
 #[test]
-fn a_resend_between_guesses_buys_none() {
+fn a_resend_before_between_or_after_guesses_buys_none() {
     let (_folder, server) = dev();
-    let id = started(&server, "between@example.com", "login");
-    let first = at_once(server.address(), &vec![guess(&server, &id, WRONG); 3]);
-    assert_eq!(count(&first, &json!("wrong_code")), 3);
-    server.advance(31);
-    let resend = server.request("POST", &format!("/v1/verifications/{id}/resend"), &json!({}), &[]);
-    let mut crowd = vec![guess(&server, &id, WRONG); CROWD - 1];
-    crowd.insert(CROWD / 2, resend.clone());
-    let mut answers = at_once(server.address(), &crowd);
-    let between = answers.remove(CROWD / 2);
-    assert!(between.status == 200 || between.status == 409, "{between:?}");
-    assert_eq!(count(&answers, &json!("wrong_code")), 2);
-    server.advance(61);
-    assert_eq!(server.exchange(&resend).status, 409, "nothing is pending");
-    let last = at_once(server.address(), &vec![guess(&server, &id, WRONG); 5]);
-    assert_eq!(count(&last, &json!("exhausted")), 5);
-    assert_eq!(checks_used(&server, &id), 5);
+    let resend_of =
+        |id: &str| server.request("POST", &format!("/v1/verifications/{id}/resend"), &json!({}), &[]);
+    for round in 0..rounds() {
+        let id = started(&server, &format!("between{round}@example.com"), "login");
+        let resend = resend_of(&id);
+        let first = at_once(server.address(), &vec![guess(&server, &id, WRONG); 2]);
+        assert_eq!(count(&first, &json!("wrong_code")), 2);
+        server.advance(31);
+        assert_eq!(server.exchange(&resend).status, 200, "before");
+        server.advance(61);
+        // Three guesses are left; the resend may come before any of them or behind all.
+        let mut crowd = vec![guess(&server, &id, WRONG); 10];
+        crowd.insert(round % 10, resend.clone());
+        let mut answers = at_once(server.address(), &crowd);
+        let between = answers.remove(round % 10);
+        assert!(between.status == 200 || between.status == 409, "{between:?}");
+        assert_eq!(count(&answers, &json!("wrong_code")), 3, "round {round}");
+        server.advance(121);
+        assert_eq!(server.exchange(&resend).status, 409, "after: nothing is pending");
+        let last = at_once(server.address(), &vec![guess(&server, &id, WRONG); 5]);
+        assert_eq!(count(&last, &json!("exhausted")), 5);
+        assert_eq!(checks_used(&server, &id), 5);
+    }
 }
 
 #[test]
