@@ -167,15 +167,6 @@ pub trait Engine: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<(), StorageError>;
 
-    /// Gives leased messages back untried, e.g. on shutdown. Their submission stays counted.
-    async fn release_leases(
-        &self,
-        messages: Vec<DeliveryReport>,
-        now: Timestamp,
-    ) -> Result<(), StorageError> {
-        self.record_deliveries(messages, now).await
-    }
-
     /// Waits until messages may be due: queued since the last call, or `timeout` has passed.
     async fn messages_queued(&self, timeout: Duration);
 

@@ -117,7 +117,7 @@ macro_rules! conformance_cases {
             outbox::a_report_of_a_lost_lease_changes_nothing,
             outbox::a_report_after_the_end_changes_nothing,
             outbox::that_a_provider_took_it_is_always_recorded,
-            outbox::a_lease_given_back_is_due_at_once_and_stays_counted,
+            outbox::a_try_that_failed_without_delay_is_due_at_once_and_stays_counted,
             outbox::reports_are_decided_each_alone,
             outbox::a_waiting_dispatcher_wakes_when_a_message_is_queued,
             outbox::a_message_queued_before_the_wait_is_noticed,

@@ -172,12 +172,11 @@ pub(super) async fn that_a_provider_took_it_is_always_recorded<F: EngineFixture>
     assert!(matches!(stored.state, MessageState::Sent { .. }) && is_wiped(&stored));
 }
 
-pub(super) async fn a_lease_given_back_is_due_at_once_and_stays_counted<F: EngineFixture>() {
+pub(super) async fn a_try_that_failed_without_delay_is_due_at_once_and_stays_counted<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     bench.open(ALICE).await;
     let message = bench.claim().await.remove(0);
-    let back = DeliveryResult::Failed { provider: None, retry_after: Duration::ZERO };
-    bench.engine().release_leases(vec![report(&message, back)], bench.now()).await.expect("release");
+    bench.report(&message, DeliveryResult::Failed { provider: None, retry_after: Duration::ZERO }).await;
     let again = bench.claim().await.remove(0);
     assert_eq!((again.id, again.submissions, again.tried.len()), (message.id, 2, 0));
 }
