@@ -229,7 +229,7 @@ pub enum SendOutcome {
 pub enum CheckTarget {
     /// The one of this id.
     Id(VerificationId),
-    /// The newest one for an address and a purpose.
+    /// The one that an address joined last, for a purpose.
     Recipient {
         /// The address.
         identity: RecipientKey,

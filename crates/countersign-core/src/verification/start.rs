@@ -19,8 +19,9 @@ const MAX_DESTINATIONS: usize = 8;
 /// What a start reads.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StartState {
-    /// Per destination, the newest verification of its identity and the command's purpose, however
-    /// it stands.
+    /// Per destination, the verification of the command's purpose that its identity joined last,
+    /// however it stands. Ids do not tell: several may be drawn within one millisecond, and an address
+    /// may join one that is older than its own last.
     pub latest: Vec<Option<Verification>>,
     /// The ledgers: one per destination, the client's, the tenant's.
     pub ledgers: Ledgers,

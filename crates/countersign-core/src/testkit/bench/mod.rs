@@ -1,25 +1,28 @@
 //! A tenant at work on an engine under test: every command in one line.
 
+mod fixture;
+mod outcomes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
+pub use fixture::{EngineFixture, MemoryFixture};
+pub use outcomes::*;
 
 use super::commands::{self, recipient_keys};
-use super::{ManualClock, MemoryEngine, SeededEntropy, keys};
+use super::{ManualClock, SeededEntropy, keys};
 use crate::audit::AuditEvent;
 use crate::code::Code;
 use crate::codec;
 use crate::engine::{
-    AcceptedKind, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, Idempotent,
-    RecipientCommand, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand, SweepReport,
-    VerificationRecord,
+    CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, RecipientCommand, ResendCommand,
+    SendOutcome, StartCommand, SweepReport, VerificationRecord,
 };
 use crate::entropy::Entropy;
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::names::TenantId;
-use crate::outbox::{DeliveryReport, DeliveryResult, Message, MessageState, Payload};
+use crate::outbox::{DeliveryResult, Message, Payload};
 use crate::policy::{Caps, Terms};
 use crate::time::{Clock, Timestamp};
 use crate::verification::{RecipientLedger, Status, Verification, Windows};
@@ -39,43 +42,6 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
 /// One day.
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// How the suites get hold of an engine.
-///
-/// The engine must run under [`keys`] and start empty.
-#[async_trait]
-pub trait EngineFixture: Send + Sync + Sized + 'static {
-    /// An engine over an empty store of its own.
-    async fn fresh() -> Self;
-
-    /// The same, where the model suite may trade durability for speed: it tests decisions, not the
-    /// disk.
-    async fn fresh_for_model() -> Self {
-        Self::fresh().await
-    }
-
-    /// The engine.
-    fn engine(&self) -> Arc<dyn Engine>;
-
-    /// Closes the engine and opens it again over the same store.
-    async fn reopen(&mut self);
-}
-
-/// The fixture of [`MemoryEngine`], which has nothing to reopen from: it stays as it is.
-pub struct MemoryFixture(Arc<MemoryEngine>);
-
-#[async_trait]
-impl EngineFixture for MemoryFixture {
-    async fn fresh() -> Self {
-        Self(Arc::new(MemoryEngine::new(keys())))
-    }
-
-    fn engine(&self) -> Arc<dyn Engine> {
-        self.0.clone()
-    }
-
-    async fn reopen(&mut self) {}
-}
 
 /// A tenant at work on an engine.
 pub struct Bench<F> {
@@ -288,114 +254,4 @@ impl<F: EngineFixture> Bench<F> {
         let entries = self.engine().audit_entries(0, 1_000).await.expect("read");
         entries.iter().map(|entry| codec::from_row(&entry.event).expect("an event")).collect()
     }
-}
-
-/// The outcome of something that happened now.
-#[track_caller]
-pub fn fresh<O: std::fmt::Debug>(answer: Idempotent<O>) -> O {
-    match answer {
-        Idempotent::Fresh { outcome, .. } => outcome,
-        other => panic!("not fresh: {other:?}"),
-    }
-}
-
-/// The outcome of something that happened before.
-#[track_caller]
-pub fn replayed<O: std::fmt::Debug>(answer: Idempotent<O>) -> O {
-    match answer {
-        Idempotent::Replayed { outcome, .. } => outcome,
-        other => panic!("not replayed: {other:?}"),
-    }
-}
-
-/// What was accepted, and how.
-#[track_caller]
-pub fn accepted(outcome: SendOutcome) -> (AcceptedKind, Verification) {
-    match outcome {
-        SendOutcome::Accepted(accepted) => (accepted.kind, accepted.verification),
-        SendOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
-    }
-}
-
-/// The verification that was opened.
-#[track_caller]
-pub fn opened(outcome: SendOutcome) -> Verification {
-    let (kind, verification) = accepted(outcome);
-    assert_eq!(kind, AcceptedKind::Opened);
-    verification
-}
-
-/// The running verification that sent again.
-#[track_caller]
-pub fn resent(outcome: SendOutcome) -> Verification {
-    let (kind, verification) = accepted(outcome);
-    assert_eq!(kind, AcceptedKind::Resent);
-    verification
-}
-
-/// The code that was handed back.
-#[track_caller]
-pub fn returned(outcome: SendOutcome) -> Code {
-    match outcome {
-        SendOutcome::Accepted(accepted) => accepted.code.expect("a code is handed back"),
-        SendOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
-    }
-}
-
-/// Why nothing was sent.
-#[track_caller]
-pub fn refusal(outcome: &SendOutcome) -> Refusal {
-    match outcome {
-        SendOutcome::Refused(refusal) => *refusal,
-        SendOutcome::Accepted(accepted) => panic!("accepted: {:?}", accepted.kind),
-    }
-}
-
-/// Whether a guess was right.
-pub fn is_right(outcome: &CheckOutcome) -> bool {
-    matches!(outcome, CheckOutcome::Right { .. })
-}
-
-/// Why a guess was not accepted.
-#[track_caller]
-pub fn rejection(outcome: &CheckOutcome) -> Rejection {
-    match outcome {
-        CheckOutcome::Rejected { reason, .. } => *reason,
-        other => panic!("not rejected: {other:?}"),
-    }
-}
-
-/// A guess of the same length that is not the code.
-pub fn wrong(code: &Code) -> Code {
-    let (first, rest) = code.expose().split_at(1);
-    let other = if first == "1" { "2" } else { "1" };
-    commands::code(&format!("{other}{rest}"))
-}
-
-/// A report on a message as it was claimed.
-pub fn report(message: &Message, result: DeliveryResult) -> DeliveryReport {
-    DeliveryReport {
-        tenant: message.tenant.clone(),
-        message: message.id,
-        verification: message.verification,
-        submission: message.submissions,
-        result,
-    }
-}
-
-/// A provider took it.
-pub fn taken() -> DeliveryResult {
-    DeliveryResult::Accepted { provider: "inbox".parse().expect("a provider name") }
-}
-
-/// A provider definitely failed; try again at once.
-pub fn failed() -> DeliveryResult {
-    let provider = Some("inbox".parse().expect("a provider name"));
-    DeliveryResult::Failed { provider, retry_after: Duration::ZERO }
-}
-
-/// Whether a message is final and without its payload.
-pub fn is_wiped(message: &Message) -> bool {
-    let is_final = matches!(message.state, MessageState::Sent { .. } | MessageState::Abandoned { .. });
-    is_final && message.payload.is_none()
 }

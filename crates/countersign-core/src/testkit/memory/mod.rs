@@ -3,13 +3,15 @@
 //! It is short so that it is obviously right, and it passes the conformance suite first. Nothing
 //! survives the process.
 
+mod store;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use self::store::{Store, has_address};
 use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
-use crate::codec::Undecodable;
 use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
@@ -18,16 +20,15 @@ use crate::engine::{
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
-use crate::names::{Purpose, TenantId};
+use crate::names::TenantId;
 use crate::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
 use crate::time::Timestamp;
 use crate::verification::cancel::cancel;
 use crate::verification::check::check;
-use crate::verification::resend::{RunningState, resend};
+use crate::verification::resend::resend;
 use crate::verification::start::{StartState, start};
 use crate::verification::{
-    Changes, ClientKey, ClientLedger, Damaged, Decision, Ledgers, RecipientLedger, SweepAction, TenantLedger,
-    Verification, erase, sweep,
+    Changes, Damaged, Decision, Ledgers, RecipientLedger, SweepAction, Verification, erase, sweep,
 };
 use async_trait::async_trait;
 
@@ -40,27 +41,6 @@ pub struct MemoryEngine {
     /// Holds one permit while messages were queued that nobody waited for.
     queued: tokio::sync::Notify,
     down: AtomicBool,
-}
-
-/// All tables. Every method runs under the lock from its first read to its last write, so that each
-/// is atomic by construction.
-#[derive(Debug, Default)]
-struct Store {
-    high_water: Option<Timestamp>,
-    verifications: BTreeMap<VerificationId, Verification>,
-    /// Per address and purpose, the verifications it belongs to, in the order in which it joined
-    /// them. Ids do not tell that order: several may be drawn within one millisecond, and an address
-    /// may join a verification that is older than its own last one.
-    joined: BTreeMap<(TenantId, Purpose, RecipientKey), Vec<VerificationId>>,
-    recipients: BTreeMap<(TenantId, RecipientKey), RecipientLedger>,
-    clients: BTreeMap<(TenantId, ClientKey), ClientLedger>,
-    tenants: BTreeMap<TenantId, TenantLedger>,
-    /// In the order in which they were queued.
-    messages: Vec<Message>,
-    answers: BTreeMap<(TenantId, [u8; 16]), StoredAnswer>,
-    users: BTreeMap<(TenantId, [u8; 16]), StoredUser>,
-    audit: Vec<AuditEntry>,
-    audit_head: Option<AuditHead>,
 }
 
 impl MemoryEngine {
@@ -98,11 +78,13 @@ impl MemoryEngine {
             let at = store.judged_at(now);
             if let Some(claim) = &claim {
                 let stored = store.answers.get(&(tenant.clone(), claim.key));
-                if let Some(earlier) = resolve(claim, stored, at)? {
+                let damaged = |_| StorageError::Corrupt { table: "answers" };
+                if let Some(earlier) = resolve(claim, stored, at).map_err(damaged)? {
                     return Ok(earlier);
                 }
             }
-            let Decision { outcome, changes } = rule(store, at)?;
+            let damaged = |_| StorageError::Corrupt { table: "verifications" };
+            let Decision { outcome, changes } = rule(store, at).map_err(damaged)?;
             if !changes.is_empty() {
                 if let Some(claim) = &claim {
                     store.answers.insert((tenant.clone(), claim.key), StoredAnswer::new(claim, &outcome, at));
@@ -144,82 +126,6 @@ impl MemoryEngine {
             store.audit.extend(entries);
             store.audit_head = Some(head);
         }
-    }
-}
-
-impl Store {
-    /// Time never runs backwards.
-    fn judged_at(&self, now: Timestamp) -> Timestamp {
-        self.high_water.map_or(now, |latest| latest.max(now))
-    }
-
-    fn put(&mut self, verification: Verification) {
-        for destination in &verification.destinations {
-            let key = (verification.tenant.clone(), verification.purpose.clone(), destination.identity);
-            let joined = self.joined.entry(key).or_default();
-            if !joined.contains(&verification.id) {
-                joined.push(verification.id);
-            }
-        }
-        self.verifications.insert(verification.id, verification);
-    }
-
-    fn delete(&mut self, verification: &Verification) {
-        let id = verification.id;
-        self.verifications.remove(&id);
-        self.messages.retain(|message| message.verification != id);
-        self.joined.values_mut().for_each(|joined| joined.retain(|other| *other != id));
-        self.joined.retain(|_, joined| !joined.is_empty());
-    }
-
-    fn get(&self, tenant: &TenantId, id: VerificationId) -> Option<&Verification> {
-        self.verifications.get(&id).filter(|verification| verification.tenant == *tenant)
-    }
-
-    fn latest(&self, tenant: &TenantId, purpose: &Purpose, identity: RecipientKey) -> Option<&Verification> {
-        let joined = self.joined.get(&(tenant.clone(), purpose.clone(), identity))?;
-        self.verifications.get(joined.last()?)
-    }
-
-    fn recipient(&self, tenant: &TenantId, budget: &RecipientKey) -> RecipientLedger {
-        self.recipients.get(&(tenant.clone(), *budget)).cloned().unwrap_or_default()
-    }
-
-    fn running(&self, tenant: &TenantId, verification: Option<&Verification>) -> RunningState {
-        let destinations = verification.map_or(&[][..], |v| &v.destinations);
-        RunningState {
-            verification: verification.cloned(),
-            ledgers: Ledgers {
-                recipients: destinations.iter().map(|d| self.recipient(tenant, &d.budget)).collect(),
-                client: ClientLedger::default(),
-                tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
-            },
-        }
-    }
-
-    fn users_of<'a>(&'a mut self, tenant: &'a TenantId) -> impl Iterator<Item = &'a mut StoredUser> {
-        self.users.iter_mut().filter(move |((owner, _), _)| owner == tenant).map(|(_, user)| user)
-    }
-
-    /// What a verification no longer knows, no answer about it tells.
-    fn forget_recipient(&mut self, wiped: &Verification) -> Result<(), Undecodable> {
-        let mut told = self.answers.values_mut().filter(|answer| answer.verification == Some(wiped.id));
-        told.try_for_each(|answer| answer.forget_recipient(wiped))
-    }
-
-    /// Abandons a verification's open messages: all, or those to one destination.
-    fn abandon_open(
-        &mut self,
-        verification: VerificationId,
-        destination: Option<u8>,
-        reason: Abandoned,
-        now: Timestamp,
-    ) {
-        (self.messages.iter_mut())
-            .filter(|message| message.verification == verification)
-            .filter(|message| destination.is_none_or(|index| message.destination == index))
-            .filter(|message| message.due_at().is_some())
-            .for_each(|message| message.abandon(reason, now));
     }
 }
 
@@ -502,10 +408,6 @@ impl Engine for MemoryEngine {
     }
 }
 
-fn has_address(user: &StoredUser, address: &RecipientKey) -> bool {
-    [&user.email, &user.phone].contains(&&Some(*address))
-}
-
 /// Drops up to `room` rows that are over.
 fn forget<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, room: &mut u32, over: impl Fn(&V) -> bool) {
     rows.retain(|_, row| {
@@ -513,16 +415,4 @@ fn forget<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, room: &mut u32, over: im
         *room -= u32::from(goes);
         !goes
     });
-}
-
-impl From<Undecodable> for StorageError {
-    fn from(_: Undecodable) -> Self {
-        Self::Corrupt { table: "answers" }
-    }
-}
-
-impl From<Damaged> for StorageError {
-    fn from(_: Damaged) -> Self {
-        Self::Corrupt { table: "verifications" }
-    }
 }

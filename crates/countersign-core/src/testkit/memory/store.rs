@@ -1,0 +1,123 @@
+//! The tables of the reference engine.
+
+use std::collections::BTreeMap;
+
+use crate::audit::{AuditEntry, AuditHead};
+use crate::engine::{StorageError, StoredAnswer, StoredUser};
+use crate::ids::VerificationId;
+use crate::keys::RecipientKey;
+use crate::names::{Purpose, TenantId};
+use crate::outbox::{Abandoned, Message};
+use crate::time::Timestamp;
+use crate::verification::resend::RunningState;
+use crate::verification::{ClientKey, ClientLedger, Ledgers, RecipientLedger, TenantLedger, Verification};
+
+/// All tables. Every method runs under the lock from its first read to its last write, so that each
+/// is atomic by construction.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    pub(super) high_water: Option<Timestamp>,
+    pub(super) verifications: BTreeMap<VerificationId, Verification>,
+    /// Per address and purpose, the verifications it belongs to, in the order in which it joined
+    /// them. Ids do not tell that order: several may be drawn within one millisecond, and an address
+    /// may join a verification that is older than its own last one.
+    pub(super) joined: BTreeMap<(TenantId, Purpose, RecipientKey), Vec<VerificationId>>,
+    pub(super) recipients: BTreeMap<(TenantId, RecipientKey), RecipientLedger>,
+    pub(super) clients: BTreeMap<(TenantId, ClientKey), ClientLedger>,
+    pub(super) tenants: BTreeMap<TenantId, TenantLedger>,
+    /// In the order in which they were queued.
+    pub(super) messages: Vec<Message>,
+    pub(super) answers: BTreeMap<(TenantId, [u8; 16]), StoredAnswer>,
+    pub(super) users: BTreeMap<(TenantId, [u8; 16]), StoredUser>,
+    pub(super) audit: Vec<AuditEntry>,
+    pub(super) audit_head: Option<AuditHead>,
+}
+
+impl Store {
+    /// Time never runs backwards.
+    pub(super) fn judged_at(&self, now: Timestamp) -> Timestamp {
+        self.high_water.map_or(now, |latest| latest.max(now))
+    }
+
+    pub(super) fn put(&mut self, verification: Verification) {
+        for destination in &verification.destinations {
+            let key = (verification.tenant.clone(), verification.purpose.clone(), destination.identity);
+            let joined = self.joined.entry(key).or_default();
+            if !joined.contains(&verification.id) {
+                joined.push(verification.id);
+            }
+        }
+        self.verifications.insert(verification.id, verification);
+    }
+
+    pub(super) fn delete(&mut self, verification: &Verification) {
+        let id = verification.id;
+        self.verifications.remove(&id);
+        self.messages.retain(|message| message.verification != id);
+        self.joined.values_mut().for_each(|joined| joined.retain(|other| *other != id));
+        self.joined.retain(|_, joined| !joined.is_empty());
+    }
+
+    pub(super) fn get(&self, tenant: &TenantId, id: VerificationId) -> Option<&Verification> {
+        self.verifications.get(&id).filter(|verification| verification.tenant == *tenant)
+    }
+
+    pub(super) fn latest(
+        &self,
+        tenant: &TenantId,
+        purpose: &Purpose,
+        identity: RecipientKey,
+    ) -> Option<&Verification> {
+        let joined = self.joined.get(&(tenant.clone(), purpose.clone(), identity))?;
+        self.verifications.get(joined.last()?)
+    }
+
+    pub(super) fn recipient(&self, tenant: &TenantId, budget: &RecipientKey) -> RecipientLedger {
+        self.recipients.get(&(tenant.clone(), *budget)).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn running(&self, tenant: &TenantId, verification: Option<&Verification>) -> RunningState {
+        let destinations = verification.map_or(&[][..], |v| &v.destinations);
+        RunningState {
+            verification: verification.cloned(),
+            ledgers: Ledgers {
+                recipients: destinations.iter().map(|d| self.recipient(tenant, &d.budget)).collect(),
+                client: ClientLedger::default(),
+                tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
+            },
+        }
+    }
+
+    pub(super) fn users_of<'a>(
+        &'a mut self,
+        tenant: &'a TenantId,
+    ) -> impl Iterator<Item = &'a mut StoredUser> {
+        self.users.iter_mut().filter(move |((owner, _), _)| owner == tenant).map(|(_, user)| user)
+    }
+
+    /// What a verification no longer knows, no answer about it tells.
+    pub(super) fn forget_recipient(&mut self, wiped: &Verification) -> Result<(), StorageError> {
+        let mut told = self.answers.values_mut().filter(|answer| answer.verification == Some(wiped.id));
+        told.try_for_each(|answer| answer.forget_recipient(wiped))
+            .map_err(|_| StorageError::Corrupt { table: "answers" })
+    }
+
+    /// Abandons a verification's open messages: all, or those to one destination.
+    pub(super) fn abandon_open(
+        &mut self,
+        verification: VerificationId,
+        destination: Option<u8>,
+        reason: Abandoned,
+        now: Timestamp,
+    ) {
+        (self.messages.iter_mut())
+            .filter(|message| message.verification == verification)
+            .filter(|message| destination.is_none_or(|index| message.destination == index))
+            .filter(|message| message.due_at().is_some())
+            .for_each(|message| message.abandon(reason, now));
+    }
+}
+
+pub(super) fn has_address(user: &StoredUser, address: &RecipientKey) -> bool {
+    [&user.email, &user.phone].contains(&&Some(*address))
+}
