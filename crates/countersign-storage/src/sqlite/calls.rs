@@ -97,6 +97,12 @@ impl<C> Port<C> {
         }
     }
 
+    /// How many calls wait.
+    #[cfg(test)]
+    pub(super) fn depth(&self) -> usize {
+        self.calls.depth()
+    }
+
     /// Refuses whatever comes from now on.
     pub(super) fn close(&self, reason: &str) {
         self.calls.close(reason);

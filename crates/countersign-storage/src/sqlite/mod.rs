@@ -38,6 +38,8 @@ mod restore;
 mod session;
 mod shared;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod unit;
 mod writer;

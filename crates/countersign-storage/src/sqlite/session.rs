@@ -67,6 +67,9 @@ pub(super) struct Session {
     /// Makes the next commit fail like a failing disk: no file system does so on request.
     #[cfg(test)]
     pub(super) fail_next_commit: Option<rusqlite::Error>,
+    /// Every statement that was run, so that a test can ask how.
+    #[cfg(test)]
+    pub(super) statements: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
 
 impl Session {
@@ -84,6 +87,8 @@ impl Session {
             changes_before: 0,
             #[cfg(test)]
             fail_next_commit: None,
+            #[cfg(test)]
+            statements: std::cell::RefCell::default(),
         }
     }
 
@@ -236,12 +241,14 @@ impl Session {
 
     /// A statement that stays prepared.
     pub(super) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>, Failure> {
+        #[cfg(test)]
+        self.statements.borrow_mut().insert(sql.to_owned());
         Ok(self.conn.prepare_cached(sql)?)
     }
 
     /// Runs a statement; answers how many rows it changed.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize, Failure> {
-        Ok(self.conn.prepare_cached(sql)?.execute(params)?)
+        Ok(self.prepare(sql)?.execute(params)?)
     }
 
     /// Reads one row, if there is one.
@@ -251,7 +258,7 @@ impl Session {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
-        find(&self.conn, sql, params, read)
+        first(self.prepare(sql)?, params, read)
     }
 }
 
@@ -262,7 +269,14 @@ pub(super) fn find<T>(
     params: impl Params,
     read: impl FnOnce(&Row<'_>) -> Result<T, Failure>,
 ) -> Result<Option<T>, Failure> {
-    let mut statement = conn.prepare_cached(sql)?;
+    first(conn.prepare_cached(sql)?, params, read)
+}
+
+fn first<T>(
+    mut statement: CachedStatement<'_>,
+    params: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
     let mut rows = statement.query(params)?;
     rows.next()?.map(read).transpose()
 }

@@ -1,0 +1,59 @@
+//! The write-ahead log, and what must not stay in it.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use countersign_core::testkit::bench::{ALICE, taken};
+
+use super::{Store, quiet, recipient};
+use crate::sqlite::SqliteOptions;
+use crate::sqlite::open::beside;
+
+/// Whether the bytes stand anywhere in the store's files.
+fn holds(store: &Store, wanted: &[u8]) -> bool {
+    let (_folder, path) = store.as_after_a_kill();
+    let files = [fs::read(&path).unwrap(), fs::read(beside(&path, "-wal")).unwrap()];
+    files.iter().any(|file| file.windows(wanted.len()).any(|window| window == wanted))
+}
+
+#[tokio::test]
+async fn a_payload_is_nowhere_on_the_disk_soon_after_a_provider_took_it() {
+    let bench = Store::bench(SqliteOptions { empty_log_every: Duration::from_millis(200), ..quiet() });
+    let verification = bench.open(ALICE).await;
+    let message = bench.claim().await.remove(0);
+    let sealed = message.payload.clone().unwrap();
+    assert!(holds(&bench.fixture, sealed.as_bytes()), "the test looks in the wrong place");
+    bench.report(&message, taken()).await;
+    let reported = Instant::now();
+    while holds(&bench.fixture, sealed.as_bytes()) {
+        assert!(reported.elapsed() < Duration::from_secs(20), "it is still there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(bench.record(verification.id).await.messages.len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_log_is_moved_and_begun_anew_while_commands_go_on() {
+    let bench = Store::bench(SqliteOptions { checkpoint_pages: 20, log_pages: 50, ..quiet() });
+    let log = beside(&bench.fixture.path(), "-wal");
+    for n in 0..400 {
+        bench.open(&recipient(n)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    // 400 commits of about 9 pages each would be 15 MB.
+    let length = fs::metadata(log).unwrap().len();
+    assert!(length < 8 * 1024 * 1024, "{length} bytes");
+}
+
+#[tokio::test]
+async fn a_closed_store_is_one_whole_file() {
+    let mut bench = Store::bench(quiet());
+    let verification = bench.open(ALICE).await;
+    bench.fixture.engine = None;
+    let log = fs::metadata(beside(&bench.fixture.path(), "-wal")).map_or(0, |log| log.len());
+    assert_eq!(log, 0);
+    let moved = tempfile::tempdir().unwrap();
+    fs::copy(bench.fixture.path(), moved.path().join("store.db")).unwrap();
+    let there = Store::bench_at(&moved.path().join("store.db"));
+    assert_eq!(there.record(verification.id).await.verification.id, verification.id);
+}

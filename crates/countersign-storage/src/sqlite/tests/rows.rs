@@ -1,0 +1,110 @@
+//! Rows that cannot be read, and how rows are found.
+
+use countersign_core::engine::{IdempotencyClaim, StartCommand, StorageError, UserIndex};
+use countersign_core::testkit::bench::{ALICE, BOB, taken, wrong};
+use countersign_core::time::Timestamp;
+use countersign_core::verification::RecipientLedger;
+
+use super::{Store, quiet, recipient};
+
+#[tokio::test]
+async fn a_damaged_message_does_not_keep_the_others_waiting() {
+    let bench = Store::bench(quiet());
+    bench.open(ALICE).await;
+    let bobs = bench.open(BOB).await;
+    bench
+        .fixture
+        .execute("UPDATE messages SET row = x'00' WHERE seq = (SELECT min(seq) FROM messages)")
+        .await;
+    let claimed = bench.claim().await;
+    assert_eq!(claimed.iter().map(|message| message.verification).collect::<Vec<_>>(), [bobs.id]);
+    bench.report(&claimed[0], taken()).await;
+}
+
+#[tokio::test]
+async fn a_damaged_verification_says_so_and_does_not_keep_the_sweep_from_the_others() {
+    let bench = Store::bench(quiet());
+    let alices = bench.open(ALICE).await;
+    bench.open(BOB).await;
+    let code = bench.code(alices.id).await;
+    bench.fixture.execute("UPDATE verifications SET row = x'00' WHERE seq = 1").await;
+    let check = bench.engine().check(bench.check_of(alices.id, &wrong(&code))).await;
+    assert_eq!(check.unwrap_err(), StorageError::Corrupt { table: "verifications" });
+    bench.wait(std::time::Duration::from_secs(600));
+    assert_eq!(bench.sweep().await.expired, 1);
+}
+
+#[tokio::test]
+async fn a_store_is_as_small_as_before_once_everything_has_run_out() {
+    let bench = Store::bench(quiet());
+    let count = "SELECT (SELECT count(*) FROM verifications) + (SELECT count(*) FROM recipients)
+         + (SELECT count(*) FROM messages) + (SELECT count(*) FROM client_ledgers)
+         + (SELECT count(*) FROM answers)";
+    for n in 0..100 {
+        let idempotency = Some(IdempotencyClaim { key: [n; 16], fingerprint: [0; 16] });
+        let client = Some([n; 16]);
+        let start = StartCommand { client, idempotency, ..bench.start_of(&recipient(u32::from(n))) };
+        bench.start(start).await;
+    }
+    bench.wait(std::time::Duration::from_secs(40 * 86_400));
+    let swept = bench.sweep().await;
+    assert_eq!((swept.expired, swept.masked, swept.deleted, swept.forgotten), (100, 100, 100, 300));
+    let left = bench
+        .fixture
+        .on_writer(move |session| Ok(session.conn.query_row(count, (), |row| row.get::<_, i64>(0))?));
+    assert_eq!(left.await, Ok(0));
+}
+
+#[tokio::test]
+async fn no_command_walks_through_a_table() {
+    let mut bench = Store::bench(quiet());
+    bench.terms.keep_recipient = std::time::Duration::ZERO;
+    let claim = Some(IdempotencyClaim { key: [1; 16], fingerprint: [1; 16] });
+    let start = StartCommand { client: Some([1; 16]), idempotency: claim, ..bench.start_of(ALICE) };
+    let alices = countersign_core::testkit::bench::opened(bench.start(start).await);
+    let bobs = bench.open(BOB).await;
+    let code = bench.code(alices.id).await;
+    bench.wait(std::time::Duration::from_secs(31));
+    bench.resend(alices.id).await;
+    bench.check(alices.id, &wrong(&code)).await;
+    bench.check(alices.id, &code).await;
+    bench.cancel(bobs.id).await;
+    for message in bench.claim().await {
+        bench.report(&message, taken()).await;
+    }
+    let engine = bench.engine();
+    engine.release(bench.administer(ALICE, "recipient.released")).await.unwrap();
+    engine.erase(bench.administer(ALICE, "recipient.erased")).await.unwrap();
+    engine.find_user(&bench.tenant, UserIndex::Id([1; 16])).await.unwrap();
+    bench.wait(std::time::Duration::from_secs(40 * 86_400));
+    bench.sweep().await;
+    assert_eq!(bench.ledger(ALICE).await, RecipientLedger::default());
+    engine.probe(Timestamp::from_millis(0)).await.unwrap();
+
+    let walks = bench.fixture.on_writer(|session| {
+        let mut walks = Vec::new();
+        let statements = session.statements.borrow().clone();
+        assert!(statements.len() > 30, "{} statements", statements.len());
+        for sql in statements.iter().filter(|sql| !is_of_one_row(sql)) {
+            let mut plan = session.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let mut steps = plan.raw_query(); // the values do not matter
+            while let Some(step) = steps.next()? {
+                let step: String = step.get(3)?;
+                // A walk in the order in which rows stand ends at its LIMIT; sorting looks at all.
+                let walks_on = step.starts_with("SCAN") && !sql.contains("LIMIT");
+                if walks_on || step.contains("TEMP B-TREE") {
+                    walks.push(format!("{step}: {sql}"));
+                }
+            }
+        }
+        Ok(walks)
+    });
+    assert_eq!(walks.await.unwrap(), Vec::<String>::new());
+}
+
+/// Tables of a single row are walked through, and statements without a table have no plan.
+fn is_of_one_row(sql: &str) -> bool {
+    ["BEGIN", "COMMIT", "ROLLBACK", "UPDATE state", "SELECT restored_pending"]
+        .iter()
+        .any(|start| sql.starts_with(start))
+}
