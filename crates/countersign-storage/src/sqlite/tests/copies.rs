@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use countersign_core::audit::Verifier;
 use countersign_core::engine::Rejection;
@@ -34,7 +35,7 @@ async fn whatever_was_answered_survives_a_kill_at_any_moment() {
         .collect();
     let mut kills = Vec::new();
     for _ in 0..5 {
-        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+        tokio::time::sleep(Duration::from_millis(40)).await;
         let answered_before = answered.lock().unwrap().clone();
         kills.push((answered_before, bench.fixture.as_after_a_kill()));
     }
@@ -127,6 +128,16 @@ async fn a_restored_backup_revives_no_code() {
     assert_eq!(bench.status(bobs.id).await, Status::Pending);
 }
 
+#[tokio::test]
+async fn a_restored_backup_sends_nothing_of_before() {
+    let bench = Store::bench(quiet());
+    let verification = bench.open(ALICE).await;
+    bench.wait(Duration::from_secs(600)); // its window closes, and nobody has written that yet
+    bench.engine().probe(bench.now()).await.unwrap();
+    let restored = Store::bench_at(&backed_up(&bench).await);
+    assert_eq!(restored.open_messages(verification.id).await, []);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_load_is_one_state() {
     let bench = Arc::new(Store::bench(quiet()));
@@ -144,7 +155,7 @@ async fn a_backup_under_load_is_one_state() {
             }
         })
     };
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let to = backed_up(&bench).await;
     stop.store(true, Ordering::Relaxed);
     caller.await.unwrap();

@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use countersign_core::testkit::bench::{ALICE, taken};
+use countersign_core::engine::{IdempotencyClaim, StartCommand};
+use countersign_core::testkit::bench::{ALICE, opened, taken};
+use countersign_core::verification::StoredRecipient;
 
 use super::{Store, quiet, recipient};
 use crate::sqlite::SqliteOptions;
@@ -20,16 +22,40 @@ fn holds(store: &Store, wanted: &[u8]) -> bool {
 async fn a_payload_is_nowhere_on_the_disk_soon_after_a_provider_took_it() {
     let bench = Store::bench(SqliteOptions { empty_log_every: Duration::from_millis(200), ..quiet() });
     let verification = bench.open(ALICE).await;
+    for n in 0..20 {
+        bench.open(&recipient(n)).await; // neighbours, so that its page is not rewritten as a whole
+    }
     let message = bench.claim().await.remove(0);
     let sealed = message.payload.clone().unwrap();
     assert!(holds(&bench.fixture, sealed.as_bytes()), "the test looks in the wrong place");
     bench.report(&message, taken()).await;
-    let reported = Instant::now();
-    while holds(&bench.fixture, sealed.as_bytes()) {
-        assert!(reported.elapsed() < Duration::from_secs(20), "it is still there");
+    wait_until_gone(&bench.fixture, sealed.as_bytes()).await;
+    assert_eq!(bench.record(verification.id).await.messages.len(), 1);
+}
+
+async fn wait_until_gone(store: &Store, wanted: &[u8]) {
+    let begun = Instant::now();
+    while holds(store, wanted) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is still there");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(bench.record(verification.id).await.messages.len(), 1);
+}
+
+#[tokio::test]
+async fn an_erased_address_is_nowhere_on_the_disk_soon_after() {
+    let bench = Store::bench(SqliteOptions { empty_log_every: Duration::from_millis(200), ..quiet() });
+    let start = StartCommand {
+        idempotency: Some(IdempotencyClaim { key: [1; 16], fingerprint: [1; 16] }),
+        ..bench.start_of(ALICE)
+    };
+    let verification = opened(bench.start(start).await);
+    for n in 0..20 {
+        bench.open(&recipient(n)).await;
+    }
+    let StoredRecipient::Sealed(sealed) = &verification.destinations[0].recipient else { panic!("masked") };
+    assert!(holds(&bench.fixture, sealed.as_bytes()), "the test looks in the wrong place");
+    bench.engine().erase(bench.administer(ALICE, "recipient.erased")).await.unwrap();
+    wait_until_gone(&bench.fixture, sealed.as_bytes()).await;
 }
 
 #[tokio::test]
