@@ -15,6 +15,9 @@ use rusqlite::Connection;
 use super::failure::Failure;
 use super::shared::Shared;
 
+/// How long to leave the writer alone after a reader was in the way.
+const AFTER_A_READER: Duration = Duration::from_secs(1);
+
 /// When checkpoints happen.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
@@ -73,9 +76,11 @@ impl Checkpointer {
 
     /// Looks after the log until told to end; then empties it, so that the database file is whole.
     pub(super) fn serve(self) {
-        let (mut seen, mut emptied_at) = (self.shared.commits(), Instant::now());
-        // What an earlier process left in the log is emptied with the first round.
+        let mut seen = self.shared.commits();
+        // What an earlier process left in the log is emptied as well.
         let mut dirty = true;
+        let mut empty_at = Instant::now() + self.schedule.empty_every;
+        let mut restart_at = Instant::now();
         loop {
             let stopped = self.stop.wait(self.schedule.tick);
             if self.shared.fatal_reason().is_some() {
@@ -84,20 +89,27 @@ impl Checkpointer {
             let commits = self.shared.commits();
             let moved_on = commits != std::mem::replace(&mut seen, commits);
             dirty |= moved_on;
-            let due = dirty && (stopped || emptied_at.elapsed() >= self.schedule.empty_every);
-            let emptied = match self.look(moved_on, due) {
-                Ok(emptied) => emptied,
+            let now = Instant::now();
+            let mut result = Ok(());
+            if dirty && (stopped || now >= empty_at) {
+                result = self.move_and("TRUNCATE").map(|done| {
+                    dirty = !done || self.shared.commits() != seen;
+                    empty_at = now + if done { self.schedule.empty_every } else { AFTER_A_READER };
+                });
+            } else if moved_on {
+                result = self.look(now >= restart_at).map(|done| {
+                    if !done {
+                        restart_at = now + AFTER_A_READER;
+                    }
+                });
+            }
+            match result {
+                Ok(()) => {}
                 Err(failure) if failure.lost_sync() => {
                     return self.shared.give_up(&format!("a checkpoint may be lost: {failure}"));
                 }
-                Err(failure) => {
-                    // Nothing is lost: the log still has it all, and the next round tries again.
-                    tracing::warn!(error = %failure, "a checkpoint failed");
-                    false
-                }
-            };
-            if emptied {
-                (dirty, emptied_at) = (self.shared.commits() != seen, Instant::now());
+                // Nothing is lost: the log still has it all, and the next round tries again.
+                Err(failure) => tracing::warn!(error = %failure, "a checkpoint failed"),
             }
             if stopped {
                 return;
@@ -105,23 +117,24 @@ impl Checkpointer {
         }
     }
 
-    /// One round; answers whether the log is empty now.
-    fn look(&self, moved_on: bool, due: bool) -> Result<bool, Failure> {
-        if !moved_on && !due {
-            return Ok(false);
-        }
+    /// Moves what is much, and begins the log anew when it is long; `false` when a reader was in the way.
+    fn look(&self, may_restart: bool) -> Result<bool, Failure> {
         let log = self.checkpoint("NOOP")?;
         metrics::gauge!("countersign_store_log_pages").set(f64::from(u32::try_from(log.pages).unwrap_or(0)));
-        if due || log.pages - log.moved > i64::from(self.schedule.pages) {
+        if may_restart && log.pages > i64::from(self.schedule.restart) {
+            return self.move_and("RESTART");
+        }
+        if log.pages - log.moved > i64::from(self.schedule.pages) {
             self.timed("PASSIVE")?;
         }
-        if due {
-            return Ok(!self.timed("TRUNCATE")?.busy);
-        }
-        if log.pages > i64::from(self.schedule.restart) {
-            self.timed("RESTART")?;
-        }
-        Ok(false)
+        Ok(true)
+    }
+
+    /// Moves all there is without disturbing anybody, then what has come meanwhile, with the writer
+    /// kept out; `false` when a reader was in the way.
+    fn move_and(&self, mode: &'static str) -> Result<bool, Failure> {
+        self.timed("PASSIVE")?;
+        Ok(!self.timed(mode)?.busy)
     }
 
     fn timed(&self, mode: &'static str) -> Result<Progress, Failure> {

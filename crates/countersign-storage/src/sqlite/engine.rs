@@ -120,7 +120,7 @@ impl Engine for SqliteEngine {
     ) -> Result<(), StorageError> {
         // A report that is lost is a message that is sent twice.
         let record = move |session: &mut Session| outbox::record(session, &reports, now);
-        self.write_in_background(Lane::Urgent, record).await
+        self.write_in_background(Lane::Owed, record).await
     }
 
     async fn messages_queued(&self, timeout: Duration) {

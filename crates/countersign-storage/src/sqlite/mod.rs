@@ -111,7 +111,6 @@ pub struct SqliteEngine {
     writer: Port<Session>,
     reader: Port<Reader>,
     shared: Arc<Shared>,
-    checkpoints: Arc<Stop>,
     threads: Threads,
 }
 
@@ -161,7 +160,11 @@ impl SqliteEngine {
             checkpoints.clone(),
         );
         let writer = Writer::new(session, to_write.clone(), shared.clone(), options.batch_bound);
-        threads.spawn("store-writer", &shared, move || writer.serve());
+        let written = checkpoints.clone();
+        threads.spawn("store-writer", &shared, move || {
+            writer.serve();
+            written.stop(); // the log is emptied last
+        });
         threads.spawn("store-checkpoint", &shared, move || checkpointer.serve());
         for reader in readers {
             let calls = to_read.clone();
@@ -173,7 +176,6 @@ impl SqliteEngine {
             writer: Port::new(to_write),
             reader: Port::new(to_read),
             shared,
-            checkpoints,
             threads,
         })
     }
@@ -199,7 +201,6 @@ impl Drop for SqliteEngine {
     fn drop(&mut self) {
         self.writer.close("the store is closing");
         self.reader.close("the store is closing");
-        self.checkpoints.stop();
         self.threads.join(Duration::from_secs(5));
     }
 }

@@ -6,8 +6,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// How urgent a command is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Lane {
-    /// Taken first: somebody waits in front of a screen with a code in hand, or a message was handed
-    /// over and must not be sent twice.
+    /// Urgent, and never refused: what was done outside already and must not be forgotten. There is
+    /// never more of it than was handed out before.
+    Owed,
+    /// Taken first: somebody waits in front of a screen with a code in hand.
     Urgent,
     /// Everything else. Its turn comes in every batch.
     Normal,
@@ -51,10 +53,10 @@ impl<T> Queue<T> {
             return Err(Refused::Closed(reason.clone()));
         }
         let items = match lane {
-            Lane::Urgent => &mut state.urgent,
+            Lane::Owed | Lane::Urgent => &mut state.urgent,
             Lane::Normal => &mut state.normal,
         };
-        if items.len() >= self.bound {
+        if items.len() >= self.bound && lane != Lane::Owed {
             return Err(Refused::Full);
         }
         items.push_back(item);
@@ -113,7 +115,9 @@ mod tests {
         queue.push(Lane::Normal, 1).unwrap();
         assert_eq!(queue.push(Lane::Normal, 2), Err(Refused::Full));
         assert_eq!(queue.push(Lane::Urgent, 3), Ok(()));
-        assert_eq!(queue.depth(), 2);
+        assert_eq!(queue.push(Lane::Urgent, 4), Err(Refused::Full));
+        assert_eq!(queue.push(Lane::Owed, 5), Ok(()));
+        assert_eq!(queue.pop(9), Some(vec![3, 5, 1]));
     }
 
     #[test]
