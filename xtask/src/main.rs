@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test [--without-browser] [STEP…]   everything that CI runs; named steps only, if any
+cargo xtask test long                          what a release runs besides: an hour, and strace
 cargo xtask tidy                               what no compiler checks: pages, lists, links, layers
 cargo xtask bench [--seconds N]                starts and checks per second, beside a bare answer
 cargo xtask crates                             how many crates the program is made of

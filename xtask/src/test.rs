@@ -4,6 +4,7 @@
 //! after one has failed. The last line is the summary, alone: `N passed, N failed, N skipped`.
 
 use std::fmt;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -34,6 +35,9 @@ const STEPS: &[Step] = &[
     step("browser", "the pages, in Chromium", browser_tests),
 ];
 
+/// What a release runs besides; only when it is named.
+const LONG: Step = step("long", "the tests once more, with more rounds, and those that need strace", long);
+
 const fn step(name: &'static str, about: &'static str, run: fn() -> Tally) -> Step {
     Step { name, about, run }
 }
@@ -60,13 +64,14 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     for argument in arguments {
         match *argument {
             "--without-browser" => without_browser = true,
-            name if STEPS.iter().any(|step| step.name == name) => named.push(name),
+            name if steps().any(|step| step.name == name) => named.push(name),
             other => bail!("there is no step {other}; there are {}", names()),
         }
     }
     let mut total = Tally::default();
     let mut failed = Vec::new();
-    for step in STEPS.iter().filter(|step| named.is_empty() || named.contains(&step.name)) {
+    let wanted = |step: &&Step| named.contains(&step.name) || named.is_empty() && step.name != LONG.name;
+    for step in steps().filter(wanted) {
         eprintln!("\n=== {}: {} ===", step.name, step.about);
         if step.name == "browser" && without_browser {
             eprintln!("--- browser: skipped, as asked");
@@ -88,8 +93,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     if total.failed > 0 { Err(Failed.into()) } else { Ok(()) }
 }
 
+fn steps() -> impl Iterator<Item = &'static Step> {
+    STEPS.iter().chain(std::iter::once(&LONG))
+}
+
 fn names() -> String {
-    STEPS.iter().map(|step| step.name).collect::<Vec<_>>().join(", ")
+    steps().map(|step| step.name).collect::<Vec<_>>().join(", ")
 }
 
 fn once(result: Result<()>) -> Tally {
@@ -121,32 +130,45 @@ fn build() -> Result<()> {
     process::run(&mut cargo(&["build", "--package", "countersign"]))
 }
 
+/// All crates but the one that needs a browser.
+const CRATES: [&str; 4] = ["--workspace", "--all-features", "--exclude", BROWSER];
+
 fn tests() -> Tally {
-    let which = ["--workspace", "--all-features", "--exclude", BROWSER];
     if installed("cargo-nextest") {
-        return counted(&[&["nextest", "run", "--profile", "ci"], &which[..]].concat());
+        return counted(&mut cargo(&[&["nextest", "run", "--profile", "ci"], &CRATES[..]].concat()));
     }
     eprintln!("cargo-nextest is not installed: cargo test does, more slowly");
-    counted(&[&["test", "--no-fail-fast", "--lib", "--bins", "--tests"], &which[..]].concat())
+    counted(&mut cargo(&[&["test", "--no-fail-fast", "--lib", "--bins", "--tests"], &CRATES[..]].concat()))
+}
+
+fn long() -> Tally {
+    let words =
+        ["nextest", "run", "--profile", "long", "--run-ignored", "all", "--filterset", "not test(=child)"];
+    counted(
+        cargo(&[&words, &CRATES[..]].concat())
+            .env("COUNTERSIGN_CRASH_CYCLES", "1000")
+            .env("COUNTERSIGN_RACE_ROUNDS", "1000")
+            .env("COUNTERSIGN_MODEL_CASES", "200000"),
+    )
 }
 
 /// nextest does not run these.
 fn doctests() -> Tally {
-    counted(&["test", "--doc", "--no-fail-fast", "--workspace", "--all-features", "--exclude", BROWSER])
+    counted(&mut cargo(&[&["test", "--doc", "--no-fail-fast"], &CRATES[..]].concat()))
 }
 
 fn browser_tests() -> Tally {
     match browser::ensure() {
-        Ok(()) => counted(&["test", "--no-fail-fast", "--package", BROWSER]),
+        Ok(()) => counted(&mut cargo(&["test", "--no-fail-fast", "--package", BROWSER])),
         missing => once(missing),
     }
 }
 
 /// Runs tests and adds up what the runner reports. A run that ends badly without naming a failed
 /// test (it did not compile, a binary crashed) is one failure.
-fn counted(words: &[&str]) -> Tally {
+fn counted(command: &mut Command) -> Tally {
     let mut tally = Tally::default();
-    let result = run_seeing(&mut cargo(words), |line| {
+    let result = run_seeing(command, |line| {
         tally += Tally::from_nextest(line).or_else(|| Tally::from_libtest(line)).unwrap_or_default();
     });
     if let Err(error) = result {
