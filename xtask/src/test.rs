@@ -158,10 +158,16 @@ fn doctests() -> Tally {
 }
 
 fn browser_tests() -> Tally {
-    match browser::ensure() {
-        Ok(()) => counted(&mut cargo(&["test", "--no-fail-fast", "--package", BROWSER])),
-        missing => once(missing),
+    if let Err(missing) = browser::ensure() {
+        return once(Err(missing));
     }
+    // One at a time: several browsers fight for cores until the slowest one fails.
+    let words: &[&str] = if installed("cargo-nextest") {
+        &["nextest", "run", "--profile", "ci", "--test-threads", "1", "--package", BROWSER]
+    } else {
+        &["test", "--no-fail-fast", "--package", BROWSER]
+    };
+    counted(&mut cargo(words))
 }
 
 /// Runs tests and adds up what the runner reports. A run that ends badly without naming a failed
