@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::engine::{Engine, StorageError};
 use crate::keys::KeyRing;
@@ -28,6 +28,16 @@ pub struct StepReport {
     pub retrying: u32,
     /// Of these, given up.
     pub abandoned: u32,
+}
+
+impl StepReport {
+    fn count(&mut self, result: &DeliveryResult) {
+        match result {
+            DeliveryResult::Accepted { .. } => self.sent += 1,
+            DeliveryResult::Failed { .. } => self.retrying += 1,
+            DeliveryResult::GivenUp { .. } => self.abandoned += 1,
+        }
+    }
 }
 
 /// How a dispatcher paces itself.
@@ -88,19 +98,24 @@ impl Dispatcher {
             StepReport { claimed: u32::try_from(claimed.len()).unwrap_or(u32::MAX), ..StepReport::default() };
         let mut deliveries: FuturesUnordered<_> =
             claimed.iter().map(|message| self.hand_over(message)).collect();
+        let (mut owed, mut failure) = (Vec::new(), None);
         while let Some(report) = deliveries.next().await {
-            let mut reports = vec![report];
-            while let Some(Some(more)) = futures_util::FutureExt::now_or_never(deliveries.next()) {
-                reports.push(more);
+            owed.push(report);
+            while let Some(Some(more)) = deliveries.next().now_or_never() {
+                owed.push(more);
             }
-            for report in &reports {
-                match &report.result {
-                    DeliveryResult::Accepted { .. } => step.sent += 1,
-                    DeliveryResult::Failed { .. } => step.retrying += 1,
-                    DeliveryResult::GivenUp { .. } => step.abandoned += 1,
-                }
+            // If the store does not take it, the other deliveries go on all the same: a result that is
+            // never written down is a message sent twice.
+            match self.engine.record_deliveries(owed.clone(), self.clock.now()).await {
+                Ok(()) => owed.drain(..).for_each(|report| step.count(&report.result)),
+                Err(error) => failure = Some(error),
             }
-            self.engine.record_deliveries(reports, self.clock.now()).await?;
+        }
+        if !owed.is_empty() {
+            self.engine.record_deliveries(owed.clone(), self.clock.now()).await?;
+            owed.drain(..).for_each(|report| step.count(&report.result));
+        } else if let Some(error) = failure {
+            tracing::warn!(%error, "results were written down late");
         }
         Ok(step)
     }

@@ -1,14 +1,17 @@
 //! The dispatcher over two providers: which one gets a message, and what follows from their answers.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::engine::Engine;
-use countersign_core::names::Channel;
+use countersign_core::names::{Channel, ProviderName};
 use countersign_core::outbox::{Abandoned, Message, MessageState};
-use countersign_core::provider::{DeliveryError, DeliveryErrorKind as Kind, Retry, Routes};
+use countersign_core::provider::{
+    DeliveryError, DeliveryErrorKind as Kind, Provider, RenderedMessage, Retry, Route, Routes, Submitted,
+};
 use countersign_core::template::Templates;
 use countersign_core::tenant::Tenants;
 use countersign_core::testkit::bench::{fresh, opened};
@@ -121,4 +124,46 @@ async fn two_dispatchers_send_a_message_once() {
     let (one, other) = tokio::join!(outbox.dispatcher.step(), outbox.dispatcher.step());
     assert_eq!(one.unwrap().sent + other.unwrap().sent, 1);
     assert_eq!(outbox.first.sent().len(), 1);
+}
+
+/// Takes two messages: the store goes away with the first and comes back with the second.
+struct StoreAway {
+    taken: Arc<RecordingProvider>,
+    engine: OnceLock<Arc<MemoryEngine>>,
+}
+
+#[async_trait]
+impl Provider for StoreAway {
+    fn name(&self) -> &ProviderName {
+        self.taken.name()
+    }
+
+    fn channels(&self) -> &[Channel] {
+        self.taken.channels()
+    }
+
+    async fn deliver(&self, message: &RenderedMessage) -> Result<Submitted, DeliveryError> {
+        let first = self.taken.sent().is_empty();
+        let answer = self.taken.deliver(message).await;
+        if !first {
+            tokio::task::yield_now().await; // until the first one's result could not be written
+        }
+        self.engine.get().unwrap().set_down(first);
+        answer
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_the_store_did_not_take_is_written_with_the_next_one() {
+    let taken = RecordingProvider::new("carrier");
+    let carrier = Arc::new(StoreAway { taken: taken.clone(), engine: OnceLock::new() });
+    let routes = Routes::shared(vec![Route { provider: carrier.clone(), price_micros: 0 }]);
+    let outbox = Outbox::over(taken.clone(), taken.clone(), routes).await;
+    carrier.engine.set(outbox.engine.clone()).ok();
+    let other = commands::start(&outbox.queued.tenant, "+12125550124", outbox.clock.now(), [2; 32]);
+    outbox.engine.start(other).await.unwrap();
+
+    let step = outbox.dispatcher.step().await.unwrap();
+    assert_eq!((step.claimed, step.sent, taken.sent().len()), (2, 2, 2));
+    assert_eq!(outbox.step_after(Duration::from_secs(60)).await, 0, "nothing is sent twice");
 }
