@@ -31,7 +31,7 @@ pub(super) fn check(tree: &mut Tree) {
 }
 
 fn is_path(span: &str) -> bool {
-    ["crates/", "xtask/", "docs/", ".ci/", ".config/"].iter().any(|start| span.starts_with(start))
+    ["crates/", "tests/", "xtask/", "docs/", ".ci/", ".config/"].iter().any(|start| span.starts_with(start))
         && !span.contains(['<', '*', ' '])
 }
 
