@@ -27,7 +27,8 @@ pub struct Provider {
     pub(super) span: Range<usize>,
 }
 
-/// What a way out is. To add one: a line here and one in [`ProviderKind::read`].
+/// What a way out is. To add one: a variant here, a line in [`ProviderKind::read`], and how it is made in
+/// `ways`.
 #[derive(Debug)]
 pub enum ProviderKind {
     /// Shows messages instead of sending them; in dev mode only.
