@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,11 +21,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(program: &Path) -> Result<Self> {
         // Beside the build, not under a temporary folder: that may be memory, whose fsync is free.
-        let folder = target().join(format!("bench-{}", std::process::id()));
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = target().join(format!("bench-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
-        let mut child = Command::new(target().join("release/countersign"))
+        let mut child = Command::new(program)
             .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&folder)
             .stdout(Stdio::piped())

@@ -13,7 +13,7 @@ pub enum Claim {
     /// It is over; write it back as it is.
     Finished(Message),
     /// Not due after all: leave it.
-    NotDue,
+    NotDue(Message),
 }
 
 /// Decides what happens with a message that came up. The submission is counted here, before any
@@ -21,7 +21,7 @@ pub enum Claim {
 pub fn claim(mut message: Message, lease: Duration, now: Timestamp) -> Claim {
     match message.due_at() {
         Some(due) if due <= now => {}
-        _ => return Claim::NotDue,
+        _ => return Claim::NotDue(message),
     }
     if now >= message.expires_at {
         message.abandon(Abandoned::Expired, now);
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_leased_message_is_out_of_reach_until_the_lease_runs_out() {
         let message = submit(queued(), at(0));
-        assert_eq!(claim(message.clone(), LEASE, at(29)), Claim::NotDue);
+        assert_eq!(claim(message.clone(), LEASE, at(29)), Claim::NotDue(message.clone()));
         assert_eq!(submit(message, at(30)).submissions, 2);
     }
 

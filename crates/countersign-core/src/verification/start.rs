@@ -65,7 +65,8 @@ pub fn start(
     for mut older in running {
         cancel(&mut older, &mut changes, command);
     }
-    let mut issuer = Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed) };
+    let mut issuer =
+        Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed), known: Vec::new() };
     match base {
         Some(mut base) if asks_for_another(&base, command, keys) => {
             let refusal =

@@ -37,12 +37,22 @@ use crate::services::Services;
 /// The native API's name in logs, metrics, templates and stored verifications.
 pub const NAME: &str = "native";
 
-/// What every handler has.
+/// What every handler has: one pointer, because axum clones it several times per request.
 #[derive(Clone)]
-struct Api {
+struct Api(Arc<Parts>);
+
+struct Parts {
     services: Services,
     keys: Arc<ApiKeys>,
     dialect: DialectName,
+}
+
+impl std::ops::Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// The native API's routes, and `/v1/openapi.json`.
@@ -54,7 +64,7 @@ pub(crate) fn routes(services: Services, keys: Arc<ApiKeys>) -> Router {
     let document = bytes::Bytes::from(document);
     let serve_document = move || std::future::ready(([(CONTENT_TYPE, JSON)], document));
     router
-        .with_state(Api { services, keys, dialect })
+        .with_state(Api(Arc::new(Parts { services, keys, dialect })))
         .route("/v1/openapi.json", axum::routing::get(serve_document))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Observe { dialect: NAME, refusal })

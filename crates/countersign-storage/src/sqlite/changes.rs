@@ -23,10 +23,14 @@ impl Unit<'_> {
         }
         // What was queued before goes first, so that it cannot take new messages along.
         for drop in &changes.drop_messages {
-            let seq = self.seq(drop.verification)?;
+            let known = self.known(drop.verification).ok_or(Failure::Corrupt("verifications"))?;
+            if known.messages == Some(0) {
+                continue;
+            }
+            let seq = known.seq;
             outbox::abandon_open(self.session, seq, drop.destination, drop.reason, self.now)?;
         }
-        for message in &changes.messages {
+        for message in changes.messages {
             let seq = self.seq(message.verification)?;
             let known = self.verifications.iter_mut().find(|known| known.seq == seq);
             let messages = known.and_then(|known| known.messages.as_mut());

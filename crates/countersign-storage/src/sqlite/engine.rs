@@ -109,8 +109,9 @@ impl Engine for SqliteEngine {
         lease: Duration,
         now: Timestamp,
     ) -> Result<Vec<Message>, StorageError> {
+        // Behind the commands that queue messages: these are then written once, as leased already.
         let claim = move |session: &mut Session| outbox::claim(session, limit, lease, now);
-        self.write_in_background(Lane::Normal, claim).await
+        self.write_in_background(Lane::Last, claim).await
     }
 
     async fn record_deliveries(

@@ -96,7 +96,7 @@ impl Default for SqliteOptions {
             queue_bound: 2_048,
             batch_bound: 256,
             readers: 3,
-            cache_kib: 64 * 1024,
+            cache_kib: 16 * 1024,
             checkpoint_pages: 1_000,
             log_pages: 16_000,
             empty_log_every: Duration::from_secs(20),

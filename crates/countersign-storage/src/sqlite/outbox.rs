@@ -1,8 +1,10 @@
 //! The outbox's rows.
 
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use countersign_core::codec::{from_row, to_row};
+use countersign_core::ids::MessageId;
 use countersign_core::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 
@@ -23,38 +25,62 @@ pub(super) const fn verification_of(message: i64) -> i64 {
     message >> OWN_BITS
 }
 
+/// What the writing thread remembers of the outbox. It is forgotten with a rollback.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Queued in this transaction and not written yet: most are claimed before it commits, and so are
+    /// written once and not twice. Whatever reads or changes messages by SQL has them written first.
+    fresh: VecDeque<Stored>,
+    /// Claimed and not reported yet, as they stand in their rows: what became of them can be written
+    /// without reading them again.
+    leased: HashMap<MessageId, Stored>,
+}
+
+/// A message and its number.
+#[derive(Debug)]
+struct Stored {
+    seq: i64,
+    message: Message,
+}
+
 /// Queues a message behind the others of its verification, of which there are `before` if that is
 /// known.
 pub(super) fn queue(
     session: &mut Session,
     verification: i64,
     before: Option<i64>,
-    message: &Message,
+    message: Message,
 ) -> Result<(), Failure> {
     let (first, last) = numbers_of(verification);
-    let (id, due_at, row) = (message.id.as_bytes(), due_at(message), to_row(message));
-    if let Some(before) = before {
-        let sql = "INSERT INTO messages (seq, id, due_at, row) VALUES (?1, ?2, ?3, ?4)";
-        session.execute(sql, (first + before, id, due_at, row))?;
+    let seq = if let Some(before) = before {
+        first + before
     } else {
-        session.execute(
-            "INSERT INTO messages (seq, id, due_at, row)
-             SELECT coalesce(max(seq) + 1, ?1), ?3, ?4, ?5 FROM messages WHERE seq BETWEEN ?1 AND ?2",
-            (first, last, id, due_at, row),
-        )?;
+        write_back(session)?;
+        let sql = "SELECT coalesce(max(seq) + 1, ?1) FROM messages WHERE seq BETWEEN ?1 AND ?2";
+        session.prepare(sql)?.query_row((first, last), |row| row.get(0))?
+    };
+    session.outbox.fresh.push_back(Stored { seq, message });
+    Ok(())
+}
+
+/// Writes the messages that were queued and that nobody has claimed.
+pub(super) fn write_back(session: &mut Session) -> Result<(), Failure> {
+    while let Some(fresh) = session.outbox.fresh.pop_front() {
+        insert(session, fresh.seq, &fresh.message)?;
+        session.messages_are_due();
     }
-    session.messages_are_due();
     Ok(())
 }
 
 /// Abandons a verification's open messages, leased ones included: all, or those to one destination.
 pub(super) fn abandon_open(
-    session: &Session,
+    session: &mut Session,
     verification: i64,
     destination: Option<u8>,
     reason: Abandoned,
     now: Timestamp,
 ) -> Result<(), Failure> {
+    write_back(session)?;
     let (first, last) = numbers_of(verification);
     let mut open = Vec::new();
     {
@@ -100,10 +126,11 @@ pub(super) fn claim(
                 continue;
             };
             match outbox::claim(message, lease, now) {
-                Claim::NotDue => continue,
+                Claim::NotDue(_) => continue,
                 Claim::Finished(message) => put(session, seq, &message)?,
                 Claim::Submit(message) => {
                     put(session, seq, &message)?;
+                    session.outbox.lease(seq, &message);
                     claimed.push(message);
                 }
             }
@@ -116,7 +143,26 @@ pub(super) fn claim(
             session.messages_are_due();
         }
     }
+    while claimed.len() < limit as usize
+        && let Some(Stored { seq, message }) = session.outbox.fresh.pop_front()
+    {
+        match outbox::claim(message, lease, now) {
+            Claim::NotDue(message) | Claim::Finished(message) => insert(session, seq, &message)?,
+            Claim::Submit(message) => {
+                insert(session, seq, &message)?;
+                session.outbox.lease(seq, &message);
+                claimed.push(message);
+            }
+        }
+        session.advance_to(now);
+    }
     Ok(claimed)
+}
+
+impl Outbox {
+    fn lease(&mut self, seq: i64, message: &Message) {
+        self.leased.insert(message.id, Stored { seq, message: message.clone() });
+    }
 }
 
 /// The first due messages; `None` for one that cannot be read.
@@ -148,23 +194,14 @@ pub(super) fn record(
     reports: &[DeliveryReport],
     now: Timestamp,
 ) -> Result<(), Failure> {
+    write_back(session)?;
     let now = session.judged_at(now);
     for report in reports {
-        let Some(tenant) = session.tenant(&report.tenant)?.map(|tenant| tenant.number) else { continue };
-        let sql = "SELECT seq FROM verifications WHERE tenant = ?1 AND id = ?2";
-        let found = session.find(sql, (tenant, report.verification.as_bytes()), |row| Ok(row.get(0)?))?;
-        let Some(verification) = found else { continue };
-        let (first, last) = numbers_of(verification);
-        let sql = "SELECT seq, row FROM messages WHERE seq BETWEEN ?1 AND ?2 AND id = ?3";
-        let found = session.find(sql, (first, last, report.message.as_bytes()), |row| {
-            Ok((row.get::<_, i64>(0)?, decode(row.get_ref(1)?.as_blob()?)))
-        })?;
-        let Some((seq, message)) = found else { continue };
-        let Some(message) = message else {
-            // The other reports of the batch must not be lost with it: they would be sent twice.
-            park(session, seq)?;
-            continue;
+        let found = match session.outbox.leased.remove(&report.message) {
+            None => find(session, report)?,
+            leased => leased,
         };
+        let Some(Stored { seq, message }) = found else { continue };
         if let Some(message) = outbox::record(message, report, now) {
             put(session, seq, &message)?;
             session.advance_to(now);
@@ -176,7 +213,36 @@ pub(super) fn record(
     Ok(())
 }
 
-fn put(session: &Session, seq: i64, message: &Message) -> Result<(), Failure> {
+/// Reads the message that a report is about.
+fn find(session: &mut Session, report: &DeliveryReport) -> Result<Option<Stored>, Failure> {
+    let Some(tenant) = session.tenant(&report.tenant)?.map(|tenant| tenant.number) else { return Ok(None) };
+    let sql = "SELECT seq FROM verifications WHERE tenant = ?1 AND id = ?2";
+    let found = session.find(sql, (tenant, report.verification.as_bytes()), |row| Ok(row.get(0)?))?;
+    let Some(verification) = found else { return Ok(None) };
+    let (first, last) = numbers_of(verification);
+    let sql = "SELECT seq, row FROM messages WHERE seq BETWEEN ?1 AND ?2 AND id = ?3";
+    let found = session.find(sql, (first, last, report.message.as_bytes()), |row| {
+        Ok((row.get::<_, i64>(0)?, decode(row.get_ref(1)?.as_blob()?)))
+    })?;
+    match found {
+        None => Ok(None),
+        Some((seq, Some(message))) => Ok(Some(Stored { seq, message })),
+        Some((seq, None)) => {
+            // The other reports of the batch must not be lost with it: they would be sent twice.
+            park(session, seq)?;
+            Ok(None)
+        }
+    }
+}
+
+fn insert(session: &Session, seq: i64, message: &Message) -> Result<(), Failure> {
+    let sql = "INSERT INTO messages (seq, id, due_at, row) VALUES (?1, ?2, ?3, ?4)";
+    session.execute(sql, (seq, message.id.as_bytes(), due_at(message), to_row(message)))?;
+    Ok(())
+}
+
+fn put(session: &mut Session, seq: i64, message: &Message) -> Result<(), Failure> {
+    session.outbox.leased.remove(&message.id);
     let sql = "UPDATE messages SET due_at = ?2, row = ?3 WHERE seq = ?1";
     session.execute(sql, (seq, due_at(message), to_row(message)))?;
     Ok(())

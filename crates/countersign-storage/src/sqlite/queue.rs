@@ -13,6 +13,8 @@ pub(super) enum Lane {
     Urgent,
     /// Everything else. Its turn comes in every batch.
     Normal,
+    /// Handed out behind the others: it takes what they leave.
+    Last,
 }
 
 /// Why an item was not taken in.
@@ -27,7 +29,16 @@ pub(super) enum Refused {
 struct State<T> {
     urgent: VecDeque<T>,
     normal: VecDeque<T>,
+    last: VecDeque<T>,
     closed: Option<String>,
+    /// How many threads wait for an item. Waking one costs a system call, also when there is none.
+    waiting: usize,
+}
+
+impl<T> State<T> {
+    fn depth(&self) -> usize {
+        self.urgent.len() + self.normal.len() + self.last.len()
+    }
 }
 
 /// Items waiting for a thread. A full lane refuses at once: waiting longer would only make every
@@ -42,7 +53,13 @@ pub(super) struct Queue<T> {
 impl<T> Queue<T> {
     /// A queue that holds up to `bound` items per lane.
     pub(super) fn new(bound: usize) -> Self {
-        let state = State { urgent: VecDeque::new(), normal: VecDeque::new(), closed: None };
+        let state = State {
+            urgent: VecDeque::new(),
+            normal: VecDeque::new(),
+            last: VecDeque::new(),
+            closed: None,
+            waiting: 0,
+        };
         Self { state: Mutex::new(state), arrived: Condvar::new(), bound }
     }
 
@@ -55,35 +72,41 @@ impl<T> Queue<T> {
         let items = match lane {
             Lane::Owed | Lane::Urgent => &mut state.urgent,
             Lane::Normal => &mut state.normal,
+            Lane::Last => &mut state.last,
         };
         if items.len() >= self.bound && lane != Lane::Owed {
             return Err(Refused::Full);
         }
         items.push_back(item);
-        drop(state);
-        self.arrived.notify_one();
+        if state.waiting > 0 {
+            drop(state);
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
     /// Waits for an item and takes up to `max`: urgent ones first, but a quarter of the room stays for
-    /// the others. `None` once the queue is closed and empty.
+    /// each of the other lanes. `None` once the queue is closed and empty.
     pub(super) fn pop(&self, max: usize) -> Option<Vec<T>> {
         let mut state = self.state();
         loop {
-            let waiting = state.urgent.len() + state.normal.len();
-            if waiting > 0 {
-                let reserved = state.normal.len().min(max / 4);
-                let urgent = state.urgent.len().min(max - reserved);
-                let normal = state.normal.len().min(max - urgent);
-                let mut items = Vec::with_capacity(urgent + normal);
+            if state.depth() > 0 {
+                let reserved = |lane: &VecDeque<T>| lane.len().min(max / 4);
+                let urgent = state.urgent.len().min(max - reserved(&state.normal) - reserved(&state.last));
+                let normal = state.normal.len().min(max - urgent - reserved(&state.last));
+                let last = state.last.len().min(max - urgent - normal);
+                let mut items = Vec::with_capacity(urgent + normal + last);
                 items.extend(state.urgent.drain(..urgent));
                 items.extend(state.normal.drain(..normal));
+                items.extend(state.last.drain(..last));
                 return Some(items);
             }
             if state.closed.is_some() {
                 return None;
             }
+            state.waiting += 1;
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
     }
 
@@ -95,8 +118,7 @@ impl<T> Queue<T> {
 
     /// How many items wait.
     pub(super) fn depth(&self) -> usize {
-        let state = self.state();
-        state.urgent.len() + state.normal.len()
+        self.state().depth()
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -126,6 +148,17 @@ mod tests {
         (0..10).for_each(|n| queue.push(Lane::Normal, n).unwrap());
         (100..110).for_each(|n| queue.push(Lane::Urgent, n).unwrap());
         assert_eq!(queue.pop(8).unwrap(), [100, 101, 102, 103, 104, 105, 0, 1]);
+    }
+
+    #[test]
+    fn what_takes_the_rest_comes_behind_all_that_came_before_and_after_it() {
+        let queue = Queue::new(100);
+        queue.push(Lane::Last, 200).unwrap();
+        (0..10).for_each(|n| queue.push(Lane::Normal, n).unwrap());
+        assert_eq!(queue.pop(4).unwrap(), [0, 1, 2, 200]);
+        queue.push(Lane::Last, 201).unwrap();
+        queue.push(Lane::Urgent, 100).unwrap();
+        assert_eq!(queue.pop(20).unwrap(), [100, 3, 4, 5, 6, 7, 8, 9, 201]);
     }
 
     #[test]

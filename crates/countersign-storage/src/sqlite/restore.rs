@@ -56,7 +56,7 @@ pub(super) fn cancel_live_codes(session: &mut Session, now: Timestamp) -> Result
 }
 
 /// Abandons every open message: also those whose verification had ended, or whose window had closed.
-fn abandon_all(session: &Session, now: Timestamp) -> Result<(), Failure> {
+fn abandon_all(session: &mut Session, now: Timestamp) -> Result<(), Failure> {
     let mut verifications: Vec<i64> = Vec::new();
     {
         let mut statement = session.prepare("SELECT seq FROM messages WHERE due_at IS NOT NULL")?;

@@ -16,6 +16,7 @@ use countersign_core::verification::TenantLedger;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
 use super::failure::{Failure, InTable};
+use super::outbox::{self, Outbox};
 
 /// A value of the store that is kept in memory, and written with the commit if it moved.
 #[derive(Debug, Default)]
@@ -62,6 +63,7 @@ pub(super) struct Session {
     high_water: Kept<Option<Timestamp>>,
     tenants: HashMap<TenantId, Tenant>,
     audit_head: Kept<Option<AuditHead>>,
+    pub(super) outbox: Outbox,
     messages_due: bool,
     changes_before: u64,
     /// Makes the next commit fail like a failing disk: no file system does so on request.
@@ -83,6 +85,7 @@ impl Session {
             high_water: Kept::default(),
             tenants: HashMap::new(),
             audit_head: Kept::default(),
+            outbox: Outbox::default(),
             messages_due: false,
             changes_before: 0,
             #[cfg(test)]
@@ -121,6 +124,7 @@ impl Session {
     /// Undoes the transaction, if SQLite has not done so already.
     pub(super) fn rollback(&mut self) {
         self.stale = true;
+        self.outbox = Outbox::default();
         self.messages_due = false;
         if !self.conn.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK", ())
@@ -139,6 +143,7 @@ impl Session {
     }
 
     fn write_back(&mut self) -> Result<(), Failure> {
+        outbox::write_back(self)?;
         for tenant in self.tenants.values_mut().filter(|tenant| tenant.ledger.moved) {
             self.conn
                 .prepare_cached("UPDATE tenants SET ledger = ?2 WHERE number = ?1")?

@@ -55,6 +55,7 @@ pub(super) fn sweep(
     room: Room,
     now: Timestamp,
 ) -> Result<(SweepReport, Room), Failure> {
+    outbox::write_back(session)?;
     let now = session.judged_at(now);
     let mut report = SweepReport::default();
     let due = due(session, room.verifications, now)?;

@@ -265,7 +265,7 @@ impl Engine for MemoryEngine {
                     break;
                 }
                 match outbox::claim(message.clone(), lease, now) {
-                    Claim::NotDue => continue,
+                    Claim::NotDue(_) => continue,
                     Claim::Finished(finished) => *message = finished,
                     Claim::Submit(leased) => {
                         *message = leased.clone();
