@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::codec;
-use crate::engine::{Engine, StorageError, StoredUser, UserIndex};
+use crate::engine::{Engine, NameConflict, PutUser, StorageError, StoredUser, UserIndex};
 use crate::entropy::Entropy;
 use crate::keys::{KeyRing, Place};
 use crate::names::TenantId;
@@ -17,6 +17,7 @@ use crate::recipient::{EmailAddress, PhoneNumber, Recipient};
 use crate::time::{Clock, Timestamp};
 
 /// A user of a tenant.
+#[expect(clippy::struct_excessive_bools, reason = "what is known of each of two addresses")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The tenant's own name for the user, 1 to 200 characters, opaque to us.
@@ -31,12 +32,97 @@ pub struct User {
     pub email_verified: bool,
     /// Whether the present number was proven.
     pub phone_verified: bool,
-    /// How often the user changed; grows with each change.
+    /// Whether a code was issued for the present mailbox and it was neither proven nor removed since.
+    pub email_pending: bool,
+    /// The same for the number.
+    pub phone_pending: bool,
+    /// Which organisation of the tenant it belongs to; `None` where tenants have none.
+    pub organization: Option<String>,
+    /// What it is called.
+    pub profile: Profile,
+    /// When its addresses changed last, oldest first: as far as whoever changes them remembers.
+    pub contact_changes: Vec<Timestamp>,
+    /// The number of its last event; grows with each change.
     pub sequence: u64,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it last changed.
     pub changed_at: Timestamp,
+}
+
+impl User {
+    /// Changes or removes the mailbox. Another one than before is unproven, and no code is pending for it.
+    pub fn set_email(&mut self, email: Option<EmailAddress>) {
+        if self.email != email {
+            (self.email, self.email_verified, self.email_pending) = (email, false, false);
+        }
+    }
+
+    /// Changes or removes the number. Another one than before is unproven, and no code is pending for it.
+    pub fn set_phone(&mut self, phone: Option<PhoneNumber>) {
+        if self.phone != phone {
+            (self.phone, self.phone_verified, self.phone_pending) = (phone, false, false);
+        }
+    }
+}
+
+/// What a user is called, for APIs that keep it.
+#[derive(Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Profile {
+    /// The given name; empty when unknown.
+    #[n(0)]
+    pub given_name: String,
+    /// The family name; empty when unknown.
+    #[n(1)]
+    pub family_name: String,
+    /// The language preferred, as a BCP 47 tag; `None` when unknown.
+    #[n(2)]
+    pub language: Option<String>,
+}
+
+/// A user to register.
+#[derive(Clone, Default)]
+pub struct NewUser {
+    /// The tenant's own name for it, 1 to 200 characters.
+    pub id: String,
+    /// A second name to be found by.
+    pub username: Option<String>,
+    /// The mailbox.
+    pub email: Option<EmailAddress>,
+    /// The number.
+    pub phone: Option<PhoneNumber>,
+    /// Whether the mailbox is taken as proven.
+    pub email_verified: bool,
+    /// Whether the number is taken as proven.
+    pub phone_verified: bool,
+    /// Which organisation of the tenant it belongs to.
+    pub organization: Option<String>,
+    /// What it is called.
+    pub profile: Profile,
+    /// The number of its first event, at least 1.
+    pub sequence: u64,
+}
+
+/// What became of a registration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Created {
+    /// It is registered.
+    Done(Box<User>),
+    /// The tenant has a user of that id.
+    IdTaken,
+    /// Another user of the tenant has that username.
+    NameTaken,
+}
+
+/// Why a user was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError<E> {
+    /// The change itself said no.
+    #[error("refused")]
+    Refused(E),
+    /// The store.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 impl std::fmt::Debug for User {
@@ -55,6 +141,14 @@ struct Body {
     email: Option<String>,
     #[n(3)]
     phone: Option<String>,
+    #[n(4)]
+    organization: Option<String>,
+    #[n(5)]
+    #[cbor(default)]
+    profile: Profile,
+    #[n(6)]
+    #[cbor(default)]
+    contact_changes: Vec<Timestamp>,
 }
 
 /// How a user is looked up.
@@ -111,7 +205,7 @@ impl Directory {
     /// The store is unavailable, or the user's row is damaged.
     pub async fn find(&self, tenant: &TenantId, by: UserBy<'_>) -> Result<Option<User>, StorageError> {
         let index = match by {
-            UserBy::Id(id) => UserIndex::Id(self.keys.lookup_key(tenant, "user", id.as_bytes())),
+            UserBy::Id(id) => UserIndex::Id(self.id_key(tenant, id)),
             UserBy::Username(name) => UserIndex::Username(self.username_key(tenant, name)),
             UserBy::Address(address) => UserIndex::Address(address.keys(tenant, &self.keys).identity),
         };
@@ -127,45 +221,96 @@ impl Directory {
     /// # Errors
     /// The store is unavailable.
     pub async fn put(&self, tenant: &TenantId, id: &str, change: &UserChange) -> Result<User, StorageError> {
-        let key = self.keys.lookup_key(tenant, "user", id.as_bytes());
         loop {
-            let now = self.clock.now();
-            let stored = self.engine.find_user(tenant, UserIndex::Id(key)).await?;
-            let mut user = match &stored {
-                Some(stored) => self.open(tenant, stored)?,
-                None => User {
-                    id: id.to_owned(),
-                    username: None,
-                    email: None,
-                    phone: None,
-                    email_verified: false,
-                    phone_verified: false,
-                    sequence: 0,
-                    created_at: now,
-                    changed_at: now,
-                },
+            let updated = self.update(tenant, id, |user| {
+                apply(user, change);
+                Ok::<_, std::convert::Infallible>(())
+            });
+            match updated.await {
+                Ok(Some((user, ()))) => return Ok(user),
+                Ok(None) => {}
+                Err(UpdateError::Storage(error)) => return Err(error),
+                Err(UpdateError::Refused(never)) => match never {},
+            }
+            let mut user = self.blank(NewUser { id: id.to_owned(), sequence: 1, ..NewUser::default() });
+            apply(&mut user, change);
+            let stored = self.seal(tenant, self.id_key(tenant, id), &user);
+            if self.engine.put_user(tenant, stored, None, NameConflict::Move).await? == PutUser::Written {
+                return Ok(user);
+            }
+        }
+    }
+
+    /// Registers a user, if neither its id nor its username is taken.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn create(&self, tenant: &TenantId, new: NewUser) -> Result<Created, StorageError> {
+        let key = self.id_key(tenant, &new.id);
+        let user = self.blank(new);
+        let stored = self.seal(tenant, key, &user);
+        Ok(match self.engine.put_user(tenant, stored, None, NameConflict::Refuse).await? {
+            PutUser::Written => Created::Done(Box::new(user)),
+            PutUser::Stale => Created::IdTaken,
+            PutUser::NameTaken => Created::NameTaken,
+        })
+    }
+
+    /// Changes a user: `change` is told what is stored and says what shall be, or why not. Concurrent
+    /// changes of one user are applied one after the other and none is lost, so that `change` may run
+    /// several times. Addresses are changed by [`User::set_email`] and [`User::set_phone`]. The sequence is what `change` leaves,
+    /// and grows by one if `change` changed anything else and left it alone. `None`: there is no such user.
+    ///
+    /// # Errors
+    /// See [`UpdateError`].
+    pub async fn update<T, E>(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        mut change: impl FnMut(&mut User) -> Result<T, E>,
+    ) -> Result<Option<(User, T)>, UpdateError<E>> {
+        let key = self.id_key(tenant, id);
+        loop {
+            let Some(stored) = self.engine.find_user(tenant, UserIndex::Id(key)).await? else {
+                return Ok(None);
             };
-            let before = user.clone();
-            if let Some(username) = &change.username {
-                user.username = Some(username.clone());
+            let before = self.open(tenant, &stored)?;
+            let mut user = before.clone();
+            let told = change(&mut user).map_err(UpdateError::Refused)?;
+            if user == before {
+                return Ok(Some((user, told)));
             }
-            if let Some(email) = &change.email {
-                user.email_verified &= user.email.as_ref() == Some(email);
-                user.email = Some(email.clone());
+            user.sequence = user.sequence.max(before.sequence + 1);
+            user.changed_at = self.clock.now();
+            let sealed = self.seal(tenant, key, &user);
+            let expected = Some(stored.sequence);
+            if self.engine.put_user(tenant, sealed, expected, NameConflict::Move).await? == PutUser::Written {
+                return Ok(Some((user, told)));
             }
-            if let Some(phone) = &change.phone {
-                user.phone_verified &= user.phone.as_ref() == Some(phone);
-                user.phone = Some(phone.clone());
-            }
-            if stored.is_some() && user == before {
-                return Ok(user);
-            }
-            user.sequence += 1;
-            user.changed_at = now;
-            let expected = stored.as_ref().map(|s| s.sequence);
-            if self.engine.put_user(tenant, self.seal(tenant, key, &user), expected).await? {
-                return Ok(user);
-            }
+        }
+    }
+
+    fn id_key(&self, tenant: &TenantId, id: &str) -> [u8; 16] {
+        self.keys.lookup_key(tenant, "user", id.as_bytes())
+    }
+
+    fn blank(&self, new: NewUser) -> User {
+        let now = self.clock.now();
+        User {
+            id: new.id,
+            username: new.username,
+            email: new.email,
+            phone: new.phone,
+            email_verified: new.email_verified,
+            phone_verified: new.phone_verified,
+            email_pending: false,
+            phone_pending: false,
+            organization: new.organization,
+            profile: new.profile,
+            contact_changes: Vec::new(),
+            sequence: new.sequence.max(1),
+            created_at: now,
+            changed_at: now,
         }
     }
 
@@ -179,6 +324,9 @@ impl Directory {
             username: user.username.clone(),
             email: user.email.as_ref().map(|e| e.expose().to_owned()),
             phone: user.phone.as_ref().map(|p| p.expose().to_owned()),
+            organization: user.organization.clone(),
+            profile: user.profile.clone(),
+            contact_changes: user.contact_changes.clone(),
         };
         let mut rng = StdRng::from_seed(self.entropy.seed());
         let place = Place { table: "users", column: "body", tenant, row: &key, index: 0 };
@@ -194,6 +342,8 @@ impl Directory {
             created_at: user.created_at,
             changed_at: user.changed_at,
             body: self.keys.seal(place, &codec::to_row(&body), &mut rng),
+            email_pending: user.email_pending,
+            phone_pending: user.phone_pending,
         }
     }
 
@@ -212,6 +362,11 @@ impl Directory {
             phone: phone.and_then(|r| if let Recipient::Phone(p) = r { Some(p) } else { None }),
             email_verified: stored.email_verified,
             phone_verified: stored.phone_verified,
+            email_pending: stored.email_pending,
+            phone_pending: stored.phone_pending,
+            organization: body.organization,
+            profile: body.profile,
+            contact_changes: body.contact_changes,
             sequence: stored.sequence,
             created_at: stored.created_at,
             changed_at: stored.changed_at,
@@ -219,10 +374,81 @@ impl Directory {
     }
 }
 
+fn apply(user: &mut User, change: &UserChange) {
+    if let Some(username) = &change.username {
+        user.username = Some(username.clone());
+    }
+    if let Some(email) = &change.email {
+        user.set_email(Some(email.clone()));
+    }
+    if let Some(phone) = &change.phone {
+        user.set_phone(Some(phone.clone()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testkit::{ManualClock, MemoryEngine, SeededEntropy, keys, tenant};
+
+    fn directory() -> Directory {
+        let engine = Arc::new(MemoryEngine::new(keys()));
+        let clock = Arc::new(ManualClock::default());
+        Directory::new(engine, Arc::new(keys()), clock, Arc::new(SeededEntropy::default()))
+    }
+
+    fn phone(text: &str) -> PhoneNumber {
+        let Recipient::Phone(phone) = Recipient::from_canonical(text) else { panic!("a number") };
+        phone
+    }
+
+    #[tokio::test]
+    async fn neither_an_id_nor_a_name_is_given_twice_by_creation() {
+        let (directory, acme) = (directory(), tenant("acme").id);
+        let new = |id: &str, name: &str| NewUser {
+            id: id.into(),
+            username: Some(name.into()),
+            ..NewUser::default()
+        };
+        assert!(matches!(directory.create(&acme, new("1", "zoe")).await.unwrap(), Created::Done(_)));
+        assert_eq!(directory.create(&acme, new("1", "ann")).await.unwrap(), Created::IdTaken);
+        assert_eq!(directory.create(&acme, new("2", "zoe")).await.unwrap(), Created::NameTaken);
+        assert!(directory.find(&acme, UserBy::Id("2")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn another_number_is_unproven_and_the_same_one_stays_proven() {
+        let (directory, acme) = (directory(), tenant("acme").id);
+        let number = phone("+447700900001");
+        let new = NewUser {
+            id: "1".into(),
+            phone: Some(number.clone()),
+            phone_verified: true,
+            ..NewUser::default()
+        };
+        directory.create(&acme, new).await.unwrap();
+        let set = async |to: PhoneNumber| {
+            let change = |user: &mut User| Ok::<_, ()>(user.set_phone(Some(to.clone())));
+            directory.update(&acme, "1", change).await.unwrap().unwrap().0
+        };
+        assert_eq!((set(number.clone()).await.phone_verified, set(number).await.sequence), (true, 1));
+        let changed = set(phone("+447700900002")).await;
+        assert_eq!((changed.phone_verified, changed.sequence), (false, 2));
+    }
+
+    #[tokio::test]
+    async fn an_update_that_says_no_changes_nothing() {
+        let (directory, acme) = (directory(), tenant("acme").id);
+        let refuse = |user: &mut User| {
+            user.sequence = 9;
+            Err::<(), _>("no")
+        };
+        assert!(directory.update(&acme, "1", refuse).await.unwrap().is_none());
+        directory.put(&acme, "1", &UserChange::default()).await.unwrap();
+        let refused = directory.update(&acme, "1", refuse).await;
+        assert!(matches!(refused, Err(UpdateError::Refused("no"))));
+        assert_eq!(directory.find(&acme, UserBy::Id("1")).await.unwrap().unwrap().sequence, 1);
+    }
 
     #[tokio::test]
     async fn a_name_that_moved_does_not_come_back_with_the_next_change() {

@@ -29,5 +29,6 @@ pub mod tenant;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod time;
+pub mod tokens;
 pub mod verification;
 pub mod verifications;

@@ -21,6 +21,7 @@ pub mod ops;
 pub mod problem;
 pub mod query;
 pub mod services;
+pub mod signature;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use countersign_core::directory::Directory;
 use countersign_core::tenant::Tenants;
+use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 
 use crate::hooks::HookClient;
@@ -15,6 +16,8 @@ pub struct Services {
     pub verifications: Verifications,
     /// The users that tenants registered.
     pub directory: Directory,
+    /// Tokens that are handed out after a verification.
+    pub tokens: Tokens,
     /// Who may call.
     pub tenants: Arc<Tenants>,
     /// The way to tenants' own endpoints.

@@ -13,6 +13,7 @@ use countersign_core::keys::KeyRing;
 use countersign_core::provider::Routes;
 use countersign_core::tenant::Tenants;
 use countersign_core::time::Clock;
+use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 use countersign_http::dialects::{Dialects, InvalidDialect};
 use countersign_http::native::ApiKeys;
@@ -71,12 +72,14 @@ impl Service {
             Arc::clone(&routes),
             Arc::clone(&templates),
         );
-        let directory = Directory::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock), entropy);
+        let directory =
+            Directory::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy));
+        let tokens = Tokens::new(Arc::clone(&keys), Arc::clone(&clock), entropy);
         let hooks = Arc::new(SignedHooks::new(Arc::clone(&clock)));
         let dispatcher =
             Dispatcher::new(engine, keys, clock, routes, templates, Arc::clone(&tenants), Pace::default());
         Self {
-            services: Services { verifications, directory, tenants, hooks },
+            services: Services { verifications, directory, tokens, tenants, hooks },
             dispatcher: Arc::new(dispatcher),
             keys: Arc::new(config.api_keys.into_iter().collect()),
             dialects: config.dialects,

@@ -18,6 +18,8 @@ use crate::recipient::{Recipient, RecipientKeys};
 use crate::time::Timestamp;
 use crate::verification::{ClientKey, Status, Verification};
 
+use super::user::UserAddress;
+
 /// What the caller means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Intent {
@@ -29,6 +31,16 @@ pub enum Intent {
     StartOrResend,
     /// "Resend", addressed by recipient: never opens anything; refused when nothing is pending.
     ResendOnly,
+    /// "Resend" that also helps whoever comes late: as `ResendOnly`, but where the newest verification
+    /// expired less than a day ago, it opens a new one, charged as a start.
+    ResendOrRevive,
+}
+
+impl Intent {
+    /// Whether it asks for another message only, and never for another verification beside one that runs.
+    pub const fn is_resend(self) -> bool {
+        matches!(self, Self::ResendOnly | Self::ResendOrRevive)
+    }
 }
 
 /// What happens with the code.
@@ -254,6 +266,9 @@ pub struct CheckCommand {
     pub consume: bool,
     /// Whether the directory records the proof.
     pub record_proof: bool,
+    /// The user whose address it is, where the verification is one user's: a proof is then recorded
+    /// with nobody else. `None` for every user with the address.
+    pub user: Option<UserAddress>,
     /// The limits in force.
     pub caps: Caps,
     /// The present instant.

@@ -19,7 +19,7 @@ pub use commands::{
     DestinationRequest, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
-pub use user::{StoredUser, UserIndex};
+pub use user::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserIndex};
 
 use crate::audit::{AuditEntry, AuditEvent, AuditHead};
 use crate::ids::VerificationId;
@@ -186,14 +186,14 @@ pub trait Engine: Send + Sync + 'static {
         index: UserIndex,
     ) -> Result<Option<StoredUser>, StorageError>;
 
-    /// Writes a user if its stored sequence is `expected` (`None`: if there is none yet); answers
-    /// whether it did. A username moves to the user written last.
+    /// Writes a user if its stored sequence is `expected` (`None`: if there is none yet).
     async fn put_user(
         &self,
         tenant: &TenantId,
         user: StoredUser,
         expected: Option<u64>,
-    ) -> Result<bool, StorageError>;
+        on_name: NameConflict,
+    ) -> Result<PutUser, StorageError>;
 
     /// Appends to the audit log.
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError>;

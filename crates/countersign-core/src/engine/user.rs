@@ -6,6 +6,7 @@ use crate::keys::{RecipientKey, Sealed};
 use crate::time::Timestamp;
 
 /// A user as stored.
+#[expect(clippy::struct_excessive_bools, reason = "what is known of each of two addresses")]
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct StoredUser {
     /// Finds the user by its id.
@@ -35,9 +36,55 @@ pub struct StoredUser {
     /// When it last changed.
     #[n(8)]
     pub changed_at: Timestamp,
-    /// Id, name and addresses, sealed.
+    /// Id, name, addresses and profile, sealed.
     #[n(9)]
     pub body: Sealed,
+    /// Whether a code was issued for the present mailbox and it was neither proven nor removed since.
+    #[n(10)]
+    #[cbor(default)]
+    pub email_pending: bool,
+    /// The same for the number.
+    #[n(11)]
+    #[cbor(default)]
+    pub phone_pending: bool,
+}
+
+/// One user's address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UserAddress {
+    /// The user, as in [`StoredUser::id`].
+    pub user: [u8; 16],
+    /// The address, as in [`StoredUser::email`] and [`StoredUser::phone`].
+    pub address: RecipientKey,
+}
+
+/// What a right code proved, for the directory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proven {
+    /// An address: of every user who has it.
+    Address(RecipientKey),
+    /// One user's address: of nobody else.
+    OfUser(UserAddress),
+}
+
+/// What became of a user that was to be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PutUser {
+    /// It is written.
+    Written,
+    /// The stored one has another sequence than was expected: read it again.
+    Stale,
+    /// Another user has the name, which was not to be taken from it.
+    NameTaken,
+}
+
+/// What happens when another user has the name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameConflict {
+    /// The name moves to the user written last.
+    Move,
+    /// Nothing is written.
+    Refuse,
 }
 
 impl StoredUser {
@@ -48,6 +95,8 @@ impl StoredUser {
         if email || phone {
             self.email_verified |= email;
             self.phone_verified |= phone;
+            self.email_pending &= !email;
+            self.phone_pending &= !phone;
             self.sequence += 1;
             self.changed_at = now;
         }

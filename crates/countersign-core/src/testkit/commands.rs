@@ -103,6 +103,7 @@ pub fn check(tenant: &TenantId, target: CheckTarget, code: Code, now: Timestamp)
         context: None,
         consume: true,
         record_proof: false,
+        user: None,
         caps: Caps::default(),
         now,
         idempotency: None,

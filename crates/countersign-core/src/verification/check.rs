@@ -9,8 +9,8 @@ use super::limits::Limits;
 use super::resend::RunningState;
 use super::{Changes, Decision, Destination, DropMessages, Status, StoredRecipient, Verification};
 use crate::audit::AuditEvent;
-use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Rejection};
-use crate::keys::{KeyRing, RecipientKey};
+use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Proven, Rejection, UserAddress};
+use crate::keys::KeyRing;
 use crate::outbox::Abandoned;
 
 /// Decides a check.
@@ -75,7 +75,7 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
         if command.consume {
             ends = Some(Status::Approved);
             if command.record_proof {
-                changes.proven = proven(&matching);
+                changes.proven = proven(&matching, command.user);
             }
         } else if last {
             ends = Some(Status::Exhausted);
@@ -116,9 +116,10 @@ fn is_meant(destination: &Destination, target: &CheckTarget) -> bool {
     }
 }
 
-/// The addresses that the right code proves: those it was handed out for.
-fn proven(matching: &[&Destination]) -> Vec<RecipientKey> {
-    matching.iter().filter(|d| d.code_sent).map(|d| d.identity).collect()
+/// What the right code proves: the addresses that it was handed out for.
+fn proven(matching: &[&Destination], user: Option<UserAddress>) -> Vec<Proven> {
+    let handed_out = matching.iter().filter(|d| d.code_sent);
+    handed_out.map(|d| user.map_or(Proven::Address(d.identity), Proven::OfUser)).collect()
 }
 
 fn held(verification: &Verification, now: crate::time::Timestamp) -> AuditEvent {

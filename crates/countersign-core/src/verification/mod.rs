@@ -27,6 +27,7 @@ pub use sealed::Disclosed;
 pub(crate) use sealed::disclose;
 pub use sweep::{SweepAction, erase, sweep};
 
+use crate::engine::Proven;
 use crate::ids::VerificationId;
 use crate::keys::{CodeDigest, ContextDigest, RecipientKey, Sealed};
 use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
@@ -252,7 +253,7 @@ pub struct Changes {
     /// their place. Applies to messages queued *before* this decision, not to `messages`.
     pub drop_messages: Vec<DropMessages>,
     /// Addresses whose proof the directory records.
-    pub proven: Vec<RecipientKey>,
+    pub proven: Vec<Proven>,
     /// Entries for the audit log.
     pub audit: Vec<crate::audit::AuditEvent>,
 }

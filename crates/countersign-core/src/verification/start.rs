@@ -1,6 +1,7 @@
 //! Opening a verification, or sending again because one is pending.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::issue::{Addressed, Issuer};
 use super::limits::Limits;
@@ -11,7 +12,11 @@ use crate::engine::{Accepted, AcceptedKind, Delivery, Intent, Refusal, SendOutco
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::outbox::Abandoned;
+use crate::time::Timestamp;
 use crate::verifications::rng;
+
+/// How long after its end an expired verification can be asked for again by a resend.
+const REVIVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// How many addresses one verification may have.
 const MAX_DESTINATIONS: usize = 8;
@@ -57,6 +62,11 @@ pub fn start(
     newest_first.dedup_by_key(|v| v.id);
     newest_first.retain(|v| v.tenant == command.tenant);
     let refused_by_intent = refuse_by_intent(&newest_first, command);
+    let may_open = match command.intent {
+        Intent::Start | Intent::StartOrResend => true,
+        Intent::ResendOnly => false,
+        Intent::ResendOrRevive => newest_first.first().is_some_and(|v| may_revive(v, now)),
+    };
     let mut running = newest_first.into_iter().filter(|v| v.status_at(now) == Status::Pending);
 
     let mut changes = Changes::default();
@@ -79,7 +89,7 @@ pub fn start(
         }
         Some(base) => send_again(base, command, &mut issuer, &mut limits, changes),
         None => {
-            let nothing_pending = (command.intent == Intent::ResendOnly).then_some(Refusal::NothingPending);
+            let nothing_pending = (!may_open).then_some(Refusal::NothingPending);
             let refusal = refused_by_intent
                 .or(nothing_pending)
                 .or_else(|| refuse_opening(&limits, command, &state.ledgers.client));
@@ -98,7 +108,7 @@ fn refused(refusal: Refusal) -> Decision<SendOutcome> {
 /// A code bound to something else, or another code of the caller's own, is another verification. A
 /// resend never asks for one.
 fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
-    if command.intent == Intent::ResendOnly {
+    if command.intent.is_resend() {
         return false;
     }
     let other_code = command.custom_code.as_ref().is_some_and(|code| {
@@ -108,6 +118,11 @@ fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing)
         !base.destinations.iter().any(is_live)
     });
     base.context != command.context || other_code
+}
+
+/// Whether a resend may open a new verification in the place of one that nobody finished.
+fn may_revive(last: &Verification, now: Timestamp) -> bool {
+    last.status_at(now) == Status::Expired && now < last.expires_at + REVIVAL
 }
 
 /// Where the last checks of an address were used up, nothing but an explicit start opens another

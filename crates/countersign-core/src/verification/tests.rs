@@ -137,6 +137,26 @@ fn aliases_of_one_mailbox_in_one_request_are_charged_once() {
 }
 
 #[test]
+fn a_resend_revives_what_expired_within_a_day_and_nothing_else() {
+    let first = opened(&decide(&[None], &to(&["a@example.com"]))).clone();
+    let at_its_end = first.expires_at;
+    let ask = |before: &Verification, intent, now| {
+        decide(&[Some(before)], &StartCommand { intent, now, ..to(&["a@example.com"]) }).outcome
+    };
+    let day = Duration::from_secs(24 * 3600);
+    let opens = |outcome: &SendOutcome| matches!(outcome, SendOutcome::Accepted(accepted) if accepted.kind == AcceptedKind::Opened);
+    let nothing = SendOutcome::Refused(Refusal::NothingPending);
+    assert!(opens(&ask(&first, Intent::ResendOrRevive, at_its_end)));
+    assert_eq!(ask(&first, Intent::ResendOrRevive, at_its_end + day), nothing);
+    assert_eq!(ask(&first, Intent::ResendOnly, at_its_end), nothing);
+    let mut canceled = first.clone();
+    canceled.end(Status::Canceled, at(1));
+    assert_eq!(ask(&canceled, Intent::ResendOrRevive, at_its_end), nothing);
+    let none = decide(&[None], &StartCommand { intent: Intent::ResendOrRevive, ..to(&["a@example.com"]) });
+    assert_eq!(none.outcome, nothing);
+}
+
+#[test]
 fn the_same_command_decides_the_same_twice() {
     let command = to(&["a@example.com"]);
     assert_eq!(decide(&[None], &command), decide(&[None], &command));

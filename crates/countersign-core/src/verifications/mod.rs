@@ -16,11 +16,11 @@ use crate::audit::AuditEvent;
 use crate::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, DestinationRequest,
     Engine, IdempotencyClaim, Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
-    StartCommand, StorageError, VerificationRecord,
+    StartCommand, StorageError, UserAddress, VerificationRecord,
 };
 use crate::entropy::Entropy;
 use crate::ids::VerificationId;
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, RecipientKey};
 use crate::names::{Channel, TenantId};
 use crate::policy::{Caps, RecipientCaps};
 use crate::provider::Routes;
@@ -92,39 +92,38 @@ impl Verifications {
         let mut test = !request.targets.is_empty();
         let mut cost_micros = 0u64;
         for (target, channel) in request.targets {
-            let destination = match target {
+            let (recipient, user) = match target {
+                Target::Address(recipient) => (recipient, None),
+                Target::User { user, recipient } => (recipient, Some(user)),
                 Target::Nobody(name) => {
-                    let key = self.nobody(tenant, &name);
-                    DestinationRequest {
-                        keys: key,
+                    test = false;
+                    destinations.push(DestinationRequest {
+                        keys: self.nobody(tenant, &name),
                         recipient: None,
                         channel: channel.unwrap_or(Channel::Sms),
-                    }
-                }
-                Target::Address(recipient) => {
-                    let channel = channel.unwrap_or(recipient.default_channel());
-                    if !recipient.reachable_by(channel) {
-                        return Err(RequestError::ChannelMismatch(channel));
-                    }
-                    let is_test = recipient.is_test(policy);
-                    if request.delivery == Delivery::Send && !is_test {
-                        self.route_exists(&tenant.id, channel)?;
-                        cost_micros += self.routes.price_micros(&tenant.id, channel);
-                    }
-                    let contacted = request.delivery != Delivery::Pretend && !is_test;
-                    if contacted && !region_allowed(&recipient, &policy.allowed_regions) {
-                        return Err(RequestError::Region);
-                    }
-                    test &= is_test;
-                    DestinationRequest {
-                        keys: recipient.keys(&tenant.id, &self.keys),
-                        recipient: Some(recipient),
-                        channel,
-                    }
+                    });
+                    continue;
                 }
             };
-            test &= destination.recipient.is_some();
-            destinations.push(destination);
+            let channel = channel.unwrap_or(recipient.default_channel());
+            if !recipient.reachable_by(channel) {
+                return Err(RequestError::ChannelMismatch(channel));
+            }
+            let is_test = recipient.is_test(policy);
+            if request.delivery == Delivery::Send && !is_test {
+                self.route_exists(&tenant.id, channel)?;
+                cost_micros += self.routes.price_micros(&tenant.id, channel);
+            }
+            let contacted = request.delivery != Delivery::Pretend && !is_test;
+            if contacted && !region_allowed(&recipient, &policy.allowed_regions) {
+                return Err(RequestError::Region);
+            }
+            test &= is_test;
+            let mut keys = recipient.keys(&tenant.id, &self.keys);
+            if let Some(user) = user {
+                keys.identity = self.users_own(tenant, &user, &recipient);
+            }
+            destinations.push(DestinationRequest { keys, recipient: Some(recipient), channel });
         }
         let custom_code =
             request.custom_code.or_else(|| if test { policy.test_numbers.code.clone() } else { None });
@@ -197,8 +196,17 @@ impl Verifications {
     /// The store is unavailable. Nothing was approved.
     pub async fn check(&self, request: Check<'_>) -> Result<Idempotent<CheckOutcome>, StorageError> {
         let tenant = request.tenant;
+        let mut owner = None;
         let (target, test) = match request.of {
             CheckOf::Id(id) => (CheckTarget::Id(id), false),
+            CheckOf::User { user, recipient, purpose } => {
+                owner = Some(UserAddress {
+                    user: self.keys.lookup_key(&tenant.id, "user", user.as_bytes()),
+                    address: recipient.keys(&tenant.id, &self.keys).identity,
+                });
+                let identity = self.users_own(tenant, user, recipient);
+                (CheckTarget::Recipient { identity, purpose }, recipient.is_test(&tenant.policy))
+            }
             CheckOf::Address(recipient, purpose) => {
                 let identity = recipient.keys(&tenant.id, &self.keys).identity;
                 (CheckTarget::Recipient { identity, purpose }, recipient.is_test(&tenant.policy))
@@ -214,6 +222,7 @@ impl Verifications {
             context: self.context(tenant, &request.context),
             consume: request.consume,
             record_proof: request.record_proof,
+            user: owner,
             caps: caps(tenant, test),
             now: self.clock.now(),
             idempotency: self.claim(&tenant.id, request.idempotency),
@@ -332,6 +341,12 @@ impl Verifications {
 
     fn route_exists(&self, tenant: &TenantId, channel: Channel) -> Result<(), RequestError> {
         self.routes.candidates(tenant, channel).next().map(|_| ()).ok_or(RequestError::NoRoute(channel))
+    }
+
+    /// What stands for one user's address, apart from the same address of others.
+    fn users_own(&self, tenant: &Tenant, user: &str, recipient: &Recipient) -> RecipientKey {
+        let name = format!("{}:{user}{}", user.len(), recipient.expose());
+        self.keys.recipient_key(&tenant.id, "user's own", &name)
     }
 
     fn nobody(&self, tenant: &Tenant, name: &str) -> RecipientKeys {

@@ -16,6 +16,14 @@ use crate::tenant::Tenant;
 pub enum Target {
     /// An address.
     Address(Recipient),
+    /// A user's address. The verification is that user's: others with the same address have their own,
+    /// with their own cool-down and checks, and share the address' budgets.
+    User {
+        /// The user's id in the directory.
+        user: String,
+        /// The address.
+        recipient: Recipient,
+    },
     /// Nobody: the caller named somebody we do not know, and must not learn that. The name
     /// only keeps counters apart.
     Nobody(String),
@@ -81,6 +89,16 @@ pub enum CheckOf<'a> {
     Id(VerificationId),
     /// The newest one for an address and a purpose.
     Address(&'a Recipient, Purpose),
+    /// The newest one for a user's address and a purpose. A proof is recorded with that user alone, and
+    /// only if it still is the user's address.
+    User {
+        /// The user's id in the directory.
+        user: &'a str,
+        /// The address.
+        recipient: &'a Recipient,
+        /// What for.
+        purpose: Purpose,
+    },
     /// The newest one for a name we do not know: there is none, or a look-alike.
     Nobody(&'a str, Purpose),
 }

@@ -14,6 +14,7 @@ use countersign_core::provider::Routes;
 use countersign_core::template::Templates;
 use countersign_core::tenant::{Tenant, Tenants};
 use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys, tenant};
+use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 use countersign_http::dialects::Dialects;
 use countersign_http::hooks::NoHooks;
@@ -75,7 +76,8 @@ impl TestApp {
             routes.clone(),
             templates.clone(),
         );
-        let directory = Directory::new(engine.clone(), keys.clone(), clock.clone(), entropy);
+        let directory = Directory::new(engine.clone(), keys.clone(), clock.clone(), entropy.clone());
+        let tokens = Tokens::new(keys.clone(), clock.clone(), entropy);
         let dispatcher = Dispatcher::new(
             engine.clone(),
             keys,
@@ -85,7 +87,7 @@ impl TestApp {
             tenants.clone(),
             Pace::default(),
         );
-        let services = Services { verifications, directory, tenants, hooks: Arc::new(NoHooks) };
+        let services = Services { verifications, directory, tokens, tenants, hooks: Arc::new(NoHooks) };
         let readiness = Readiness::default();
         let service = app(App {
             services,

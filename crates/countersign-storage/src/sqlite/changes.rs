@@ -48,8 +48,8 @@ impl Unit<'_> {
         if let Some(ledger) = changes.tenant {
             self.session.set_tenant_ledger(self.tenant, ledger)?;
         }
-        for address in &changes.proven {
-            directory::prove(self.session, number, address, self.now)?;
+        for proven in &changes.proven {
+            directory::prove(self.session, number, proven, self.now)?;
         }
         self.session.append_audit(&changes.audit)
     }

@@ -1,7 +1,7 @@
 //! The directory's rows.
 
 use countersign_core::codec::{from_row, to_row};
-use countersign_core::engine::StoredUser;
+use countersign_core::engine::{NameConflict, Proven, PutUser, StoredUser, UserAddress};
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::TenantId;
 use countersign_core::time::Timestamp;
@@ -9,38 +9,45 @@ use countersign_core::time::Timestamp;
 use super::failure::{Failure, InTable};
 use super::session::Session;
 
-/// Writes a user if its stored sequence is `expected`; answers whether it did.
+/// Writes a user if its stored sequence is `expected`.
 pub(super) fn put(
     session: &mut Session,
     tenant: &TenantId,
     user: &StoredUser,
     expected: Option<u64>,
-) -> Result<bool, Failure> {
+    on_name: NameConflict,
+) -> Result<PutUser, Failure> {
     let number = session.tenant_number(tenant)?;
     let sql = "SELECT row FROM users WHERE tenant = ?1 AND id = ?2";
     let stored: Option<StoredUser> = session.find(sql, (number, user.id), read)?;
     if stored.map(|stored| stored.sequence) != expected {
-        return Ok(false);
+        return Ok(PutUser::Stale);
     }
     if let Some(username) = &user.username {
-        let sql = "SELECT row FROM users WHERE tenant = ?1 AND username = ?2";
-        for mut namesake in all(session, sql, (number, username))? {
+        let sql = "SELECT row FROM users WHERE tenant = ?1 AND username = ?2 AND id <> ?3";
+        let namesakes = all(session, sql, (number, username, user.id))?;
+        if on_name == NameConflict::Refuse && !namesakes.is_empty() {
+            return Ok(PutUser::NameTaken);
+        }
+        for mut namesake in namesakes {
             namesake.username = None;
             write(session, number, &namesake)?;
         }
     }
     write(session, number, user)?;
-    Ok(true)
+    Ok(PutUser::Written)
 }
 
-/// Records that an address was proven, with every user whose address it is.
-pub(super) fn prove(
-    session: &Session,
-    tenant: i64,
-    address: &RecipientKey,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    for mut user in of_address(session, tenant, address)? {
+/// Records what was proven: with every user whose address it is, or with one user alone.
+pub(super) fn prove(session: &Session, tenant: i64, proven: &Proven, now: Timestamp) -> Result<(), Failure> {
+    let (users, address) = match proven {
+        Proven::Address(address) => (of_address(session, tenant, address)?, address),
+        Proven::OfUser(UserAddress { user, address }) => {
+            let sql = "SELECT row FROM users WHERE tenant = ?1 AND id = ?2";
+            (all(session, sql, (tenant, user))?, address)
+        }
+    };
+    for mut user in users {
         if user.prove(address, now) {
             write(session, tenant, &user)?;
         }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
-use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery,
-    RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, UserIndex,
-    VerificationRecord,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
+    PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, StoredUser,
+    SweepReport, UserIndex, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -170,9 +169,11 @@ impl Engine for SqliteEngine {
         tenant: &TenantId,
         user: StoredUser,
         expected: Option<u64>,
-    ) -> Result<bool, StorageError> {
+        on_name: NameConflict,
+    ) -> Result<PutUser, StorageError> {
         let tenant = tenant.clone();
-        self.write(Lane::Normal, move |session| directory::put(session, &tenant, &user, expected)).await
+        let put = move |session: &mut Session| directory::put(session, &tenant, &user, expected, on_name);
+        self.write(Lane::Normal, put).await
     }
 
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError> {

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery,
-    RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, UserIndex,
-    VerificationRecord,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
+    PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport,
+    UserIndex, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -77,7 +77,13 @@ impl Engine for Unopened {
     async fn find_user(&self, _: &TenantId, _: UserIndex) -> Refused<Option<StoredUser>> {
         refuse()
     }
-    async fn put_user(&self, _: &TenantId, _: StoredUser, _: Option<u64>) -> Refused<bool> {
+    async fn put_user(
+        &self,
+        _: &TenantId,
+        _: StoredUser,
+        _: Option<u64>,
+        _: NameConflict,
+    ) -> Refused<PutUser> {
         refuse()
     }
     async fn append_audit(&self, _: Vec<AuditEvent>) -> Refused<()> {

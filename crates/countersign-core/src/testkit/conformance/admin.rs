@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::audit::Verifier;
-use crate::engine::{CheckCommand, CheckOutcome, ListQuery, StartCommand, UserIndex};
+use crate::engine::{CheckCommand, CheckOutcome, ListQuery, NameConflict, PutUser, StartCommand, UserIndex};
 use crate::names::TenantId;
 use crate::testkit::bench::*;
 use crate::testkit::commands::{audit_event, claim, recipient_keys};
@@ -107,7 +107,8 @@ pub(super) async fn an_erasure_takes_the_directorys_entry_along<F: EngineFixture
     let bench = Bench::<F>::new().await;
     let (engine, tenant) = (bench.engine(), &bench.tenant);
     for (id, to) in [(1, ALICE), (2, BOB)] {
-        assert!(engine.put_user(tenant, user(&bench, id, to), None).await.expect("put"));
+        let put = engine.put_user(tenant, user(&bench, id, to), None, NameConflict::Move).await;
+        assert_eq!(put, Ok(PutUser::Written));
     }
     engine.erase(bench.administer(ALICE, "recipient.erased")).await.expect("erase");
     assert_eq!(engine.find_user(tenant, UserIndex::Id([1; 16])).await.expect("find"), None);

@@ -1,7 +1,7 @@
 //! The users that a tenant registered.
 
-use crate::engine::StoredUser;
 use crate::engine::{CheckCommand, StartCommand, UserIndex};
+use crate::engine::{NameConflict, PutUser, StoredUser, UserAddress};
 use crate::keys::Sealed;
 use crate::names::TenantId;
 use crate::recipient::Recipient;
@@ -13,6 +13,8 @@ pub(super) fn user<F: EngineFixture>(bench: &Bench<F>, id: u8, to: &str) -> Stor
     let key = recipient_keys(&bench.tenant, to).identity;
     let is_mail = matches!(Recipient::from_canonical(to), Recipient::Email(_));
     StoredUser {
+        email_pending: false,
+        phone_pending: true,
         id: [id; 16],
         username: None,
         email: is_mail.then_some(key),
@@ -27,7 +29,8 @@ pub(super) fn user<F: EngineFixture>(bench: &Bench<F>, id: u8, to: &str) -> Stor
 }
 
 async fn put<F: EngineFixture>(bench: &Bench<F>, user: StoredUser, expected: Option<u64>) -> bool {
-    bench.engine().put_user(&bench.tenant, user, expected).await.expect("put")
+    let put = bench.engine().put_user(&bench.tenant, user, expected, NameConflict::Move).await;
+    put.expect("put") == PutUser::Written
 }
 
 async fn find<F: EngineFixture>(bench: &Bench<F>, index: UserIndex) -> Option<StoredUser> {
@@ -143,6 +146,38 @@ pub(super) async fn a_code_proves_no_address_it_was_not_sent_to<F: EngineFixture
     assert!(is_right(&bench.give(right).await));
     let proven = find(&bench, UserIndex::Id([1; 16])).await.expect("it is there");
     assert!(proven.email_verified && !proven.phone_verified);
+}
+
+pub(super) async fn one_users_proof_is_recorded_with_nobody_else<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    assert!(put(&bench, user(&bench, 1, ALICE), None).await);
+    assert!(put(&bench, user(&bench, 2, ALICE), None).await);
+    let verification = opened(bench.start(bench.start_of(ALICE)).await);
+    let code = bench.code(verification.id).await;
+    let address = recipient_keys(&bench.tenant, ALICE).identity;
+    let right = CheckCommand {
+        record_proof: true,
+        user: Some(UserAddress { user: [2; 16], address }),
+        ..bench.check_of(verification.id, &code)
+    };
+    assert!(is_right(&bench.give(right).await));
+    let other = find(&bench, UserIndex::Id([1; 16])).await.expect("it is there");
+    let proven = find(&bench, UserIndex::Id([2; 16])).await.expect("it is there");
+    assert!(!other.phone_verified && other.phone_pending);
+    assert!(proven.phone_verified && !proven.phone_pending);
+}
+
+pub(super) async fn a_name_is_not_taken_from_another_where_it_was_not_to_move<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let named = |id, to| StoredUser { username: Some([7; 16]), ..user(&bench, id, to) };
+    assert!(put(&bench, named(1, ALICE), None).await);
+    let refuse = NameConflict::Refuse;
+    let second = bench.engine().put_user(&bench.tenant, named(2, BOB), None, refuse).await;
+    assert_eq!(second, Ok(PutUser::NameTaken));
+    assert_eq!(find(&bench, UserIndex::Id([2; 16])).await, None);
+    let own = StoredUser { sequence: 2, ..named(1, ALICE) };
+    let own = bench.engine().put_user(&bench.tenant, own, Some(1), refuse).await;
+    assert_eq!(own, Ok(PutUser::Written));
 }
 
 pub(super) async fn nothing_is_proven_unless_it_was_asked_for<F: EngineFixture>() {

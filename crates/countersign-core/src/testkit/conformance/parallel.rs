@@ -7,10 +7,10 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::code::Code;
-use crate::engine::StoredUser;
 use crate::engine::{
     AcceptedKind, CheckOutcome, Idempotent, Rejection, SendOutcome, StartCommand, UserIndex,
 };
+use crate::engine::{NameConflict, PutUser, StoredUser};
 use crate::testkit::bench::*;
 use crate::testkit::commands::claim;
 use crate::testkit::conformance::directory::user;
@@ -150,12 +150,16 @@ pub(super) async fn no_message_goes_to_two_dispatchers<F: EngineFixture>() {
 pub(super) async fn of_parallel_writes_of_one_user_one_wins<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let first = user(&bench, 1, ALICE);
-    assert!(bench.engine().put_user(&bench.tenant, first, None).await.expect("put"));
-    let writes = (0..16).map(|_| {
-        let (engine, tenant) = (bench.engine(), bench.tenant.clone());
-        let change = StoredUser { sequence: 2, ..user(&bench, 1, BOB) };
-        async move { engine.put_user(&tenant, change, Some(1)).await.expect("put") }
-    });
+    let put = bench.engine().put_user(&bench.tenant, first, None, NameConflict::Move).await;
+    assert_eq!(put, Ok(PutUser::Written));
+    let writes =
+        (0..16).map(|_| {
+            let (engine, tenant) = (bench.engine(), bench.tenant.clone());
+            let change = StoredUser { sequence: 2, ..user(&bench, 1, BOB) };
+            async move {
+                engine.put_user(&tenant, change, Some(1), NameConflict::Move).await == Ok(PutUser::Written)
+            }
+        });
     let won = all_at_once(writes).await.into_iter().filter(|won| *won).count();
     assert_eq!(won, 1);
     let stored = bench.engine().find_user(&bench.tenant, UserIndex::Id([1; 16])).await.expect("find");

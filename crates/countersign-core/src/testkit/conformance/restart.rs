@@ -1,6 +1,8 @@
 //! What a restart keeps: everything.
 
-use crate::engine::{CheckCommand, Idempotent, Refusal, Rejection, StartCommand, UserIndex};
+use crate::engine::{
+    CheckCommand, Idempotent, NameConflict, PutUser, Refusal, Rejection, StartCommand, UserIndex,
+};
 use crate::outbox::MessageState;
 use crate::testkit::bench::*;
 use crate::testkit::commands::claim;
@@ -90,7 +92,8 @@ pub(super) async fn a_restart_turns_no_clock_back<F: EngineFixture>() {
 pub(super) async fn a_restart_keeps_users_and_the_audit_log<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let stored = user(&bench, 1, ALICE);
-    assert!(bench.engine().put_user(&bench.tenant, stored.clone(), None).await.expect("put"));
+    let put = bench.engine().put_user(&bench.tenant, stored.clone(), None, NameConflict::Move).await;
+    assert_eq!(put, Ok(PutUser::Written));
     bench.engine().erase(bench.administer(BOB, "recipient.erased")).await.expect("erase");
     let (head, log) = (bench.engine().audit_head().await.expect("read"), bench.audit().await);
     bench.fixture.reopen().await;

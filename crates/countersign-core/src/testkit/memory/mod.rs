@@ -15,8 +15,9 @@ use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
 use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
-    Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError,
-    StoredAnswer, SweepReport, UserIndex, VerificationRecord, resolve,
+    Idempotent, ListQuery, NameConflict, Proven, PutUser, RecipientCommand, ResendCommand, SendOutcome,
+    StartCommand, StorageError, StoredAnswer, SweepReport, UserAddress, UserIndex, VerificationRecord,
+    resolve,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
@@ -114,8 +115,16 @@ impl MemoryEngine {
         if let Some(ledger) = changes.tenant {
             store.tenants.insert(tenant.clone(), ledger);
         }
-        for address in changes.proven {
-            store.users_of(tenant).for_each(|user| _ = user.prove(&address, now));
+        for proven in changes.proven {
+            match proven {
+                Proven::Address(address) => {
+                    store.users_of(tenant).for_each(|user| _ = user.prove(&address, now));
+                }
+                Proven::OfUser(UserAddress { user, address }) => {
+                    let user = store.users.get_mut(&(tenant.clone(), user));
+                    user.map(|user| user.prove(&address, now));
+                }
+            }
         }
         self.log(store, &changes.audit);
     }
@@ -374,18 +383,23 @@ impl Engine for MemoryEngine {
         tenant: &TenantId,
         user: StoredUser,
         expected: Option<u64>,
-    ) -> Result<bool, StorageError> {
+        on_name: NameConflict,
+    ) -> Result<PutUser, StorageError> {
         self.locked(|store| {
             let key = (tenant.clone(), user.id);
             if store.users.get(&key).map(|stored| stored.sequence) != expected {
-                return Ok(false);
+                return Ok(PutUser::Stale);
             }
             if user.username.is_some() {
-                let namesakes = store.users_of(tenant).filter(|other| other.username == user.username);
+                let others = store.users_of(tenant).filter(|other| other.id != user.id);
+                let mut namesakes = others.filter(|other| other.username == user.username).peekable();
+                if on_name == NameConflict::Refuse && namesakes.peek().is_some() {
+                    return Ok(PutUser::NameTaken);
+                }
                 namesakes.for_each(|other| other.username = None);
             }
             store.users.insert(key, user);
-            Ok(true)
+            Ok(PutUser::Written)
         })
     }
 

@@ -82,6 +82,14 @@ impl Store {
         self.sqlite().writer.call(Lane::Normal, PATIENCE, act).await
     }
 
+    /// The same, behind the other commands of its batch.
+    async fn on_last<A: Send + 'static>(
+        &self,
+        act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
+    ) -> Result<A, StorageError> {
+        self.sqlite().writer.call(Lane::Last, PATIENCE, act).await
+    }
+
     /// Runs statements on the write connection.
     async fn execute(&self, sql: &'static str) {
         self.on_writer(move |session| Ok(session.conn.execute_batch(sql)?)).await.unwrap();

@@ -1,6 +1,9 @@
 //! Rows that cannot be read, and how rows are found.
 
+use std::sync::Arc;
+
 use countersign_core::engine::{IdempotencyClaim, StartCommand, StorageError, UserIndex};
+use countersign_core::outbox::MessageState;
 use countersign_core::testkit::bench::{ALICE, BOB, taken, wrong};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
@@ -19,6 +22,48 @@ async fn a_damaged_message_does_not_keep_the_others_waiting() {
     let claimed = bench.claim().await;
     assert_eq!(claimed.iter().map(|message| message.verification).collect::<Vec<_>>(), [bobs.id]);
     bench.report(&claimed[0], taken()).await;
+}
+
+#[tokio::test]
+async fn a_claim_takes_what_its_own_batch_queued_and_its_report_finds_it() {
+    let bench = Arc::new(Store::bench(quiet()));
+    let stall = bench.fixture.stall().await;
+    let claim = {
+        let bench = bench.clone();
+        tokio::spawn(async move { bench.claim().await })
+    };
+    bench.fixture.wait_for_queue(1).await;
+    let (engine, start) = (bench.engine(), bench.start_of(ALICE));
+    let start = tokio::spawn(async move { engine.start(start).await });
+    bench.fixture.wait_for_queue(2).await;
+    drop(stall);
+    start.await.unwrap().unwrap();
+    let claimed = claim.await.unwrap();
+    assert_eq!(claimed.iter().map(|message| message.submissions).collect::<Vec<_>>(), [1]);
+    assert_eq!(bench.claim().await, []);
+    bench.report(&claimed[0], taken()).await;
+    let stored = &bench.record(claimed[0].verification).await.messages[0];
+    assert!(matches!(stored.state, MessageState::Sent { .. }) && stored.payload.is_none());
+}
+
+#[tokio::test]
+async fn a_batch_that_is_carried_out_again_queues_and_claims_a_message_once() {
+    let bench = Arc::new(Store::bench(quiet()));
+    let stall = bench.fixture.stall().await;
+    let (engine, start) = (bench.engine(), bench.start_of(ALICE));
+    let start = tokio::spawn(async move { engine.start(start).await });
+    bench.fixture.wait_for_queue(1).await;
+    let (claim, fails) = (bench.clone(), bench.clone());
+    let claim = tokio::spawn(async move { claim.claim().await });
+    bench.fixture.wait_for_queue(2).await;
+    let fails = tokio::spawn(async move { fails.fixture.on_last::<()>(|_| panic!("a defect")).await });
+    bench.fixture.wait_for_queue(3).await;
+    drop(stall);
+    assert!(start.await.unwrap().is_ok() && fails.await.unwrap().is_err());
+    let claimed = claim.await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    bench.report(&claimed[0], taken()).await;
+    assert_eq!(bench.record(claimed[0].verification).await.messages.len(), 1);
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery,
-    RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, UserIndex,
-    VerificationRecord,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
+    PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport,
+    UserIndex, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -51,7 +51,7 @@ unavailable! {
     probe(Timestamp) -> ();
     high_water() -> Option<Timestamp>;
     find_user(&TenantId, UserIndex) -> Option<StoredUser>;
-    put_user(&TenantId, StoredUser, Option<u64>) -> bool;
+    put_user(&TenantId, StoredUser, Option<u64>, NameConflict) -> PutUser;
     append_audit(Vec<AuditEvent>) -> ();
     audit_entries(u64, u32) -> Vec<AuditEntry>;
     audit_head() -> Option<AuditHead>;

@@ -18,6 +18,7 @@ use countersign_core::tenant::{Tenant, Tenants};
 use countersign_core::testkit::{
     ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys, tenant as plain_tenant,
 };
+use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -126,18 +127,19 @@ impl App {
                 engine.clone(),
                 ring.clone(),
                 clock.clone(),
-                entropy,
+                entropy.clone(),
                 routes.clone(),
                 templates.clone(),
             ),
             directory: directory.clone(),
+            tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
             tenants: tenants.clone(),
             hooks: Arc::new(hook.clone()),
         };
         let dispatcher =
             Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
         let served = if whole {
-            let dialects = Dialects { zap: Some(config) };
+            let dialects = Dialects { zap: Some(config), ..Dialects::default() };
             let (keys, readiness) = (Arc::default(), Readiness::default());
             crate::app(crate::App { services, keys, dialects, readiness, metrics: None, dev: None }).unwrap()
         } else {
