@@ -206,10 +206,14 @@ impl Model {
         let exhausted = exhausted.map(|retry_after| Refusal::ChecksExhausted { retry_after });
         let running = standing(Status::Pending);
         let newest = running.iter().copied().max_by_key(|p| self.proofs[*p].id);
-        let same = newest.filter(|p| ask.intent == Intent::ResendOnly || is_meant(&self.proofs[*p], ask));
+        let same = newest.filter(|p| ask.intent.is_resend() || is_meant(&self.proofs[*p], ask));
+        let last = latest.iter().copied().max_by_key(|p| self.proofs[*p].id).map(|p| &self.proofs[p]);
+        let day = Duration::from_secs(86_400);
+        let late = last.is_some_and(|p| p.status(now) == Status::Expired && now < p.deadline + day);
         let refusal = match (same, ask.intent) {
             (Some(proof), _) => self.forbids_sending_again(&self.proofs[proof], ask),
             (None, Intent::ResendOnly) => exhausted.or(Some(Refusal::NothingPending)),
+            (None, Intent::ResendOrRevive) if !late => exhausted.or(Some(Refusal::NothingPending)),
             (None, _) => exhausted.or_else(|| self.forbids_opening(ask)),
         };
         match (refusal, same) {

@@ -188,7 +188,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(vec![0]), 2 => Just(vec![1]), 2 => Just(vec![0, 1]), 1 => Just(vec![GHOST])
     ];
     let intent = prop_oneof![
-        4 => Just(Intent::Start), 2 => Just(Intent::StartOrResend), 1 => Just(Intent::ResendOnly)
+        4 => Just(Intent::Start), 2 => Just(Intent::StartOrResend), 1 => Just(Intent::ResendOnly),
+        1 => Just(Intent::ResendOrRevive)
     ];
     let odd = || prop_oneof![6 => Just(0_u8), 1 => Just(1_u8), 1 => Just(2_u8)];
     let start = (tenant(), purpose(), to, intent, delivery(), odd(), odd(), 0..3_u8, cost(), claim())
