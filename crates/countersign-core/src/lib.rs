@@ -20,6 +20,7 @@ pub mod entropy;
 pub mod ids;
 pub mod keys;
 pub mod names;
+pub mod nonces;
 pub mod outbox;
 pub mod policy;
 pub mod provider;

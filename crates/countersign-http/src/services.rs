@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use countersign_core::directory::Directory;
+use countersign_core::nonces::Nonces;
 use countersign_core::tenant::Tenants;
 use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 
 use crate::hooks::HookClient;
 
-/// The verbs, the directory, the tenants and their hooks, shared by every wire API.
+/// The verbs, the directory, what was spent, the tenants and their hooks, shared by every wire API.
 #[derive(Clone, Debug)]
 pub struct Services {
     /// Start, resend, check, cancel and the reads around them.
@@ -18,6 +19,8 @@ pub struct Services {
     pub directory: Directory,
     /// Tokens that are handed out after a verification.
     pub tokens: Tokens,
+    /// What must be presented once only.
+    pub nonces: Nonces,
     /// Who may call.
     pub tenants: Arc<Tenants>,
     /// The way to tenants' own endpoints.

@@ -10,6 +10,7 @@ use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::engine::Engine;
 use countersign_core::entropy::Entropy;
 use countersign_core::keys::KeyRing;
+use countersign_core::nonces::Nonces;
 use countersign_core::provider::Routes;
 use countersign_core::tenant::Tenants;
 use countersign_core::time::Clock;
@@ -75,11 +76,12 @@ impl Service {
         let directory =
             Directory::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy));
         let tokens = Tokens::new(Arc::clone(&keys), Arc::clone(&clock), entropy);
+        let nonces = Nonces::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock));
         let hooks = Arc::new(SignedHooks::new(Arc::clone(&clock)));
         let dispatcher =
             Dispatcher::new(engine, keys, clock, routes, templates, Arc::clone(&tenants), Pace::default());
         Self {
-            services: Services { verifications, directory, tokens, tenants, hooks },
+            services: Services { verifications, directory, nonces, tokens, tenants, hooks },
             dispatcher: Arc::new(dispatcher),
             keys: Arc::new(config.api_keys.into_iter().collect()),
             dialects: config.dialects,

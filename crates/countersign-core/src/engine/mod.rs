@@ -9,6 +9,7 @@
 
 mod commands;
 mod idempotency;
+mod nonce;
 mod user;
 
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ pub use commands::{
     DestinationRequest, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
+pub use nonce::{NonceCommand, NonceOutcome, StoredNonce, spend};
 pub use user::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserIndex};
 
 use crate::audit::{AuditEntry, AuditEvent, AuditHead};
@@ -97,7 +99,7 @@ pub struct SweepReport {
     pub masked: u32,
     /// Verifications deleted, with their messages.
     pub deleted: u32,
-    /// Ledgers, stored answers and other rows that ran out.
+    /// Ledgers, stored answers, nonces and other rows that ran out.
     pub forgotten: u32,
 }
 
@@ -194,6 +196,9 @@ pub trait Engine: Send + Sync + 'static {
         expected: Option<u64>,
         on_name: NameConflict,
     ) -> Result<PutUser, StorageError>;
+
+    /// Takes note of a nonce: [`spend`]. Of concurrent commands with one nonce exactly one is fresh.
+    async fn spend_nonce(&self, command: NonceCommand) -> Result<NonceOutcome, StorageError>;
 
     /// Appends to the audit log.
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError>;

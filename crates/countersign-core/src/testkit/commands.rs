@@ -8,7 +8,7 @@ use crate::audit::AuditEvent;
 use crate::code::Code;
 use crate::engine::{
     CancelCommand, CheckCommand, CheckTarget, Delivery, DestinationRequest, IdempotencyClaim, Intent,
-    RecipientCommand, ResendCommand, StartCommand,
+    NonceCommand, RecipientCommand, ResendCommand, StartCommand,
 };
 use crate::ids::VerificationId;
 use crate::names::{DialectName, Locale, Purpose, TenantId};
@@ -53,6 +53,18 @@ pub fn destination(tenant: &TenantId, to: &str) -> DestinationRequest {
 /// An idempotency claim: the same numbers are the same key and the same request.
 pub fn claim(key: u8, request: u8) -> IdempotencyClaim {
     IdempotencyClaim { key: [key; 16], fingerprint: [request; 16] }
+}
+
+/// Spends a nonce: the same number is the same nonce and the same request.
+pub fn nonce(tenant: &TenantId, key: u8, keep_until: Timestamp, now: Timestamp) -> NonceCommand {
+    NonceCommand {
+        tenant: tenant.clone(),
+        key: [key; 16],
+        request: [key; 16],
+        keep_until,
+        budget: crate::nonces::BUDGET,
+        now,
+    }
 }
 
 /// Sends a code to an address, under the native API's defaults.

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use countersign_core::code::Code;
 use countersign_core::directory::Directory;
 use countersign_core::dispatcher::{Dispatcher, Pace};
+use countersign_core::nonces::Nonces;
 use countersign_core::provider::Routes;
 use countersign_core::template::Templates;
 use countersign_core::tenant::{Tenant, Tenants};
@@ -78,6 +79,7 @@ impl TestApp {
         );
         let directory = Directory::new(engine.clone(), keys.clone(), clock.clone(), entropy.clone());
         let tokens = Tokens::new(keys.clone(), clock.clone(), entropy);
+        let nonces = Nonces::new(engine.clone(), keys.clone(), clock.clone());
         let dispatcher = Dispatcher::new(
             engine.clone(),
             keys,
@@ -87,7 +89,8 @@ impl TestApp {
             tenants.clone(),
             Pace::default(),
         );
-        let services = Services { verifications, directory, tokens, tenants, hooks: Arc::new(NoHooks) };
+        let services =
+            Services { verifications, directory, nonces, tokens, tenants, hooks: Arc::new(NoHooks) };
         let readiness = Readiness::default();
         let service = app(App {
             services,

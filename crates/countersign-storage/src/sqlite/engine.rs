@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
-    PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, StoredUser,
-    SweepReport, UserIndex, VerificationRecord,
+    NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
+    StorageError, StoredUser, SweepReport, UserIndex, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -21,7 +21,7 @@ use super::queue::Lane;
 use super::reader::Reader;
 use super::session::Session;
 use super::sweep::Room;
-use super::{SqliteEngine, commands, directory, outbox, reads, sweep};
+use super::{SqliteEngine, commands, directory, nonces, outbox, reads, sweep};
 
 impl SqliteEngine {
     /// A request that may write.
@@ -174,6 +174,10 @@ impl Engine for SqliteEngine {
         let tenant = tenant.clone();
         let put = move |session: &mut Session| directory::put(session, &tenant, &user, expected, on_name);
         self.write(Lane::Normal, put).await
+    }
+
+    async fn spend_nonce(&self, mut command: NonceCommand) -> Result<NonceOutcome, StorageError> {
+        self.write(Lane::Normal, move |session| nonces::spend(session, &mut command)).await
     }
 
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError> {

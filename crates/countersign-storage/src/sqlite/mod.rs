@@ -15,7 +15,7 @@
 //!
 //! Where to find what: [`open`] checks the file, the library and the keys; [`writer`] commits;
 //! [`mod@unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`],
-//! [`directory`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision.
+//! [`directory`], [`nonces`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision.
 
 mod answers;
 mod backup;
@@ -29,6 +29,7 @@ mod failure;
 mod fingerprints;
 mod inspect;
 mod migrations;
+mod nonces;
 mod open;
 mod outbox;
 mod queue;

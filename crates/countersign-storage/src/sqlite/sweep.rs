@@ -9,7 +9,7 @@ use countersign_core::verification::{SweepAction, Verification, sweep as sweep_r
 use super::failure::Failure;
 use super::session::Session;
 use super::unit::Unit;
-use super::{answers, outbox};
+use super::{answers, nonces, outbox};
 
 /// How many rows of each kind one command clears at most: some milliseconds of the writer's time.
 pub(super) const CHUNK: u32 = 64;
@@ -19,7 +19,7 @@ pub(super) const CHUNK: u32 = 64;
 pub(super) struct Room {
     /// Verifications.
     pub(super) verifications: u32,
-    /// Ledgers and stored answers.
+    /// Ledgers, stored answers and nonces.
     pub(super) others: u32,
 }
 
@@ -132,9 +132,9 @@ fn delete(session: &Session, tenant: i64, seq: i64, verification: &Verification)
     Ok(())
 }
 
-/// Deletes ledgers and answers that have run out.
+/// Deletes ledgers, answers and nonces that have run out.
 fn forget(session: &Session, room: u32, now: Timestamp) -> Result<u32, Failure> {
-    let now = now.as_millis();
+    let (at, now) = (now, now.as_millis());
     let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
     let recipients = count(session.execute(
         "DELETE FROM recipients WHERE (tenant, key, purpose, joined) IN
@@ -148,5 +148,6 @@ fn forget(session: &Session, room: u32, now: Timestamp) -> Result<u32, Failure> 
         (now, room - recipients),
     )?);
     let answers = count(answers::forget(session, room - recipients - clients, now)?);
-    Ok(recipients + clients + answers)
+    let nonces = count(nonces::forget(session, room - recipients - clients - answers, at)?);
+    Ok(recipients + clients + answers + nonces)
 }

@@ -7,8 +7,8 @@ use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
-    PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport,
-    UserIndex, VerificationRecord,
+    NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
+    StorageError, SweepReport, UserIndex, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -84,6 +84,9 @@ impl Engine for Unopened {
         _: Option<u64>,
         _: NameConflict,
     ) -> Refused<PutUser> {
+        refuse()
+    }
+    async fn spend_nonce(&self, _: NonceCommand) -> Refused<NonceOutcome> {
         refuse()
     }
     async fn append_audit(&self, _: Vec<AuditEvent>) -> Refused<()> {

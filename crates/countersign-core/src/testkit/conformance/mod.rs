@@ -18,6 +18,7 @@ mod delivery;
 mod directory;
 mod idempotency;
 mod limits;
+mod nonces;
 mod outbox;
 mod parallel;
 mod resend;
@@ -163,6 +164,15 @@ macro_rules! conformance_cases {
             directory::one_users_proof_is_recorded_with_nobody_else,
             directory::a_name_is_not_taken_from_another_where_it_was_not_to_move,
             directory::nothing_is_proven_unless_it_was_asked_for,
+            nonces::a_nonce_is_fresh_once_and_seen_ever_after,
+            nonces::a_nonce_of_another_request_is_seen_all_the_same,
+            nonces::nonces_of_two_tenants_are_two_nonces,
+            nonces::a_nonce_is_kept_until_its_last_instant,
+            nonces::a_nonce_that_ran_out_is_swept_and_may_come_again,
+            nonces::a_clock_set_back_forgets_no_nonce,
+            nonces::a_nonce_whose_time_is_over_is_refused,
+            nonces::a_full_budget_refuses_and_forgets_nothing,
+            nonces::a_budget_has_room_again_when_nonces_ran_out,
             parallel::of_64_parallel_right_codes_one_wins,
             parallel::of_100_parallel_wrong_codes_five_are_compared,
             parallel::right_codes_among_many_wrong_ones_win_once_at_most,
@@ -171,6 +181,8 @@ macro_rules! conformance_cases {
             parallel::parallel_requests_with_one_key_have_one_effect,
             parallel::no_message_goes_to_two_dispatchers,
             parallel::of_parallel_writes_of_one_user_one_wins,
+            parallel::of_100_parallel_nonces_one_is_fresh,
+            parallel::parallel_nonces_never_pass_the_budget,
             parallel::parallel_audit_entries_make_one_chain,
             restart::a_restart_keeps_what_is_pending_and_its_checks,
             restart::a_restart_revives_no_used_code,
@@ -179,6 +191,7 @@ macro_rules! conformance_cases {
             restart::a_restart_keeps_messages_and_leases,
             restart::a_restart_turns_no_clock_back,
             restart::a_restart_keeps_users_and_the_audit_log,
+            restart::a_restart_keeps_nonces_and_their_number,
         }
     };
 }

@@ -8,11 +8,12 @@ use tokio::task::JoinSet;
 
 use crate::code::Code;
 use crate::engine::{
-    AcceptedKind, CheckOutcome, Idempotent, Rejection, SendOutcome, StartCommand, UserIndex,
+    AcceptedKind, CheckOutcome, Idempotent, NonceCommand, NonceOutcome, Rejection, SendOutcome, StartCommand,
+    UserIndex,
 };
 use crate::engine::{NameConflict, PutUser, StoredUser};
 use crate::testkit::bench::*;
-use crate::testkit::commands::claim;
+use crate::testkit::commands::{claim, nonce};
 use crate::testkit::conformance::directory::user;
 use crate::verification::Status;
 
@@ -164,6 +165,31 @@ pub(super) async fn of_parallel_writes_of_one_user_one_wins<F: EngineFixture>() 
     assert_eq!(won, 1);
     let stored = bench.engine().find_user(&bench.tenant, UserIndex::Id([1; 16])).await.expect("find");
     assert_eq!(stored.map(|user| user.sequence), Some(2));
+}
+
+pub(super) async fn of_100_parallel_nonces_one_is_fresh<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let spends = (0..100).map(|_| {
+        let (engine, now) = (bench.engine(), bench.now());
+        let command = nonce(&bench.tenant, 1, now + MINUTE, now);
+        async move { engine.spend_nonce(command).await.expect("spend") }
+    });
+    let outcomes = all_at_once(spends).await;
+    let came_to = |what| outcomes.iter().filter(|outcome| **outcome == what).count();
+    assert_eq!(came_to(NonceOutcome::Fresh), 1);
+    assert_eq!(came_to(NonceOutcome::Seen { same_request: true }), 99);
+}
+
+pub(super) async fn parallel_nonces_never_pass_the_budget<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let spends = (0..32).map(|key| {
+        let (engine, now) = (bench.engine(), bench.now());
+        let command = nonce(&bench.tenant, key, now + MINUTE, now);
+        async move { engine.spend_nonce(NonceCommand { budget: 5, ..command }).await.expect("spend") }
+    });
+    let outcomes = all_at_once(spends).await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == NonceOutcome::Fresh).count(), 5);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == NonceOutcome::Full).count(), 27);
 }
 
 pub(super) async fn parallel_audit_entries_make_one_chain<F: EngineFixture>() {

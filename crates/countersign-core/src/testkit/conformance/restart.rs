@@ -1,12 +1,14 @@
 //! What a restart keeps: everything.
 
 use crate::engine::{
-    CheckCommand, Idempotent, NameConflict, PutUser, Refusal, Rejection, StartCommand, UserIndex,
+    CheckCommand, Idempotent, NameConflict, NonceCommand, NonceOutcome, PutUser, Refusal, Rejection,
+    StartCommand, UserIndex,
 };
 use crate::outbox::MessageState;
 use crate::testkit::bench::*;
-use crate::testkit::commands::claim;
+use crate::testkit::commands::{claim, nonce};
 use crate::testkit::conformance::directory::user;
+use crate::testkit::conformance::nonces::give;
 use crate::verification::Status;
 
 pub(super) async fn a_restart_keeps_what_is_pending_and_its_checks<F: EngineFixture>() {
@@ -100,4 +102,20 @@ pub(super) async fn a_restart_keeps_users_and_the_audit_log<F: EngineFixture>() 
     let found = bench.engine().find_user(&bench.tenant, UserIndex::Id([1; 16])).await.expect("find");
     assert_eq!(found, Some(stored));
     assert_eq!((bench.engine().audit_head().await.expect("read"), bench.audit().await), (head, log));
+}
+
+pub(super) async fn a_restart_keeps_nonces_and_their_number<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let of_two = |bench: &Bench<F>, key| {
+        let command = nonce(&bench.tenant, key, bench.now() + MINUTE, bench.now());
+        NonceCommand { budget: 2, ..command }
+    };
+    for key in [1, 2] {
+        assert_eq!(give(&bench, of_two(&bench, key)).await, NonceOutcome::Fresh);
+    }
+    bench.fixture.reopen().await;
+    for key in [1, 2] {
+        assert_eq!(give(&bench, of_two(&bench, key)).await, NonceOutcome::Seen { same_request: true });
+    }
+    assert_eq!(give(&bench, of_two(&bench, 3)).await, NonceOutcome::Full);
 }

@@ -15,9 +15,9 @@ use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
 use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
-    Idempotent, ListQuery, NameConflict, Proven, PutUser, RecipientCommand, ResendCommand, SendOutcome,
-    StartCommand, StorageError, StoredAnswer, SweepReport, UserAddress, UserIndex, VerificationRecord,
-    resolve,
+    Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, Proven, PutUser, RecipientCommand,
+    ResendCommand, SendOutcome, StartCommand, StorageError, StoredAnswer, StoredNonce, SweepReport,
+    UserAddress, UserIndex, VerificationRecord, resolve, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
@@ -341,6 +341,7 @@ impl Engine for MemoryEngine {
             forget(&mut store.recipients, &mut room, |l| l.forget_at().is_some_and(|at| at <= now));
             forget(&mut store.clients, &mut room, |l| l.forget_at().is_some_and(|at| at <= now));
             forget(&mut store.answers, &mut room, |answer| answer.forget_at() <= now);
+            forget(&mut store.nonces, &mut room, |nonce| nonce.is_over(now));
             report.forgotten = limit - room;
             if report.did_something() {
                 store.high_water = Some(now);
@@ -400,6 +401,21 @@ impl Engine for MemoryEngine {
             }
             store.users.insert(key, user);
             Ok(PutUser::Written)
+        })
+    }
+
+    async fn spend_nonce(&self, mut command: NonceCommand) -> Result<NonceOutcome, StorageError> {
+        self.locked(|store| {
+            command.now = store.judged_at(command.now);
+            let key = (command.tenant.clone(), command.key);
+            let rows = store.nonces.keys().filter(|(owner, _)| *owner == command.tenant).count();
+            let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+            let outcome = spend(store.nonces.get(&key), rows, &command);
+            if outcome == NonceOutcome::Fresh {
+                store.nonces.insert(key, StoredNonce::new(&command));
+                store.high_water = Some(command.now);
+            }
+            Ok(outcome)
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::{AuditEntry, AuditHead};
-use crate::engine::{StorageError, StoredAnswer, StoredUser};
+use crate::engine::{StorageError, StoredAnswer, StoredNonce, StoredUser};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::{Purpose, TenantId};
@@ -29,6 +29,7 @@ pub(super) struct Store {
     pub(super) messages: Vec<Message>,
     pub(super) answers: BTreeMap<(TenantId, [u8; 16]), StoredAnswer>,
     pub(super) users: BTreeMap<(TenantId, [u8; 16]), StoredUser>,
+    pub(super) nonces: BTreeMap<(TenantId, [u8; 16]), StoredNonce>,
     pub(super) audit: Vec<AuditEntry>,
     pub(super) audit_head: Option<AuditHead>,
 }

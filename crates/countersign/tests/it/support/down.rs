@@ -7,8 +7,8 @@ use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
-    PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport,
-    UserIndex, VerificationRecord,
+    NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
+    StorageError, SweepReport, UserIndex, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -52,6 +52,7 @@ unavailable! {
     high_water() -> Option<Timestamp>;
     find_user(&TenantId, UserIndex) -> Option<StoredUser>;
     put_user(&TenantId, StoredUser, Option<u64>, NameConflict) -> PutUser;
+    spend_nonce(NonceCommand) -> NonceOutcome;
     append_audit(Vec<AuditEvent>) -> ();
     audit_entries(u64, u32) -> Vec<AuditEntry>;
     audit_head() -> Option<AuditHead>;

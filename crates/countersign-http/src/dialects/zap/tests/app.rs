@@ -12,6 +12,7 @@ use countersign_core::directory::{Directory, User, UserBy};
 use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::keys::KeyRing;
 use countersign_core::names::{Channel, TenantId};
+use countersign_core::nonces::Nonces;
 use countersign_core::provider::RenderedMessage;
 use countersign_core::template::Templates;
 use countersign_core::tenant::{Tenant, Tenants};
@@ -133,6 +134,7 @@ impl App {
             ),
             directory: directory.clone(),
             tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
+            nonces: Nonces::new(engine.clone(), ring.clone(), clock.clone()),
             tenants: tenants.clone(),
             hooks: Arc::new(hook.clone()),
         };
