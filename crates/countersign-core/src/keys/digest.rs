@@ -127,6 +127,13 @@ impl KeyRing {
         )))
     }
 
+    /// The key that stands for one user's address, apart from the same address of others: made of what
+    /// stands for the user and for the address in the directory's rows.
+    pub fn users_own(&self, tenant: &TenantId, user: &[u8; 16], address: &RecipientKey) -> RecipientKey {
+        let parts = [tenant.as_str().as_bytes(), user, address.as_bytes()];
+        RecipientKey(truncated(&mac(&self.material.index, "user's own", &parts)))
+    }
+
     /// The key that stands for any other thing that is looked up but must not be readable at rest
     /// (a client address, an idempotency key).
     pub fn lookup_key(&self, tenant: &TenantId, kind: &str, value: &[u8]) -> [u8; 16] {

@@ -20,7 +20,7 @@ use crate::engine::{
 };
 use crate::entropy::Entropy;
 use crate::ids::VerificationId;
-use crate::keys::{KeyRing, RecipientKey};
+use crate::keys::KeyRing;
 use crate::names::{Channel, TenantId};
 use crate::policy::{Caps, RecipientCaps};
 use crate::provider::Routes;
@@ -121,7 +121,8 @@ impl Verifications {
             test &= is_test;
             let mut keys = recipient.keys(&tenant.id, &self.keys);
             if let Some(user) = user {
-                keys.identity = self.users_own(tenant, &user, &recipient);
+                let owner = self.users_address(tenant, &user, &recipient);
+                keys.identity = self.keys.users_own(&tenant.id, &owner.user, &owner.address);
             }
             destinations.push(DestinationRequest { keys, recipient: Some(recipient), channel });
         }
@@ -200,11 +201,9 @@ impl Verifications {
         let (target, test) = match request.of {
             CheckOf::Id(id) => (CheckTarget::Id(id), false),
             CheckOf::User { user, recipient, purpose } => {
-                owner = Some(UserAddress {
-                    user: self.keys.lookup_key(&tenant.id, "user", user.as_bytes()),
-                    address: recipient.keys(&tenant.id, &self.keys).identity,
-                });
-                let identity = self.users_own(tenant, user, recipient);
+                let UserAddress { user, address } =
+                    *owner.insert(self.users_address(tenant, user, recipient));
+                let identity = self.keys.users_own(&tenant.id, &user, &address);
                 (CheckTarget::Recipient { identity, purpose }, recipient.is_test(&tenant.policy))
             }
             CheckOf::Address(recipient, purpose) => {
@@ -343,10 +342,11 @@ impl Verifications {
         self.routes.candidates(tenant, channel).next().map(|_| ()).ok_or(RequestError::NoRoute(channel))
     }
 
-    /// What stands for one user's address, apart from the same address of others.
-    fn users_own(&self, tenant: &Tenant, user: &str, recipient: &Recipient) -> RecipientKey {
-        let name = format!("{}:{user}{}", user.len(), recipient.expose());
-        self.keys.recipient_key(&tenant.id, "user's own", &name)
+    fn users_address(&self, tenant: &Tenant, user: &str, recipient: &Recipient) -> UserAddress {
+        UserAddress {
+            user: self.keys.lookup_key(&tenant.id, "user", user.as_bytes()),
+            address: recipient.keys(&tenant.id, &self.keys).identity,
+        }
     }
 
     fn nobody(&self, tenant: &Tenant, name: &str) -> RecipientKeys {

@@ -128,7 +128,14 @@ pub(super) fn erase(session: &mut Session, command: &RecipientCommand) -> Result
     let mut unit = Unit::new(session, &command.tenant, command.now)?;
     let mut wiped = 0;
     if let Some(number) = unit.number {
-        for verification in unit.all_of(&command.keys.identity)? {
+        let users = directory::of_address(unit.session, number, &command.keys.identity)?;
+        let ring = unit.session.keys.clone();
+        let own = users.iter().map(|user| ring.users_own(&command.tenant, &user.id, &command.keys.identity));
+        let mut found = unit.all_of(&command.keys.identity)?;
+        for key in own {
+            found.extend(unit.all_of(&key)?);
+        }
+        for verification in found {
             let erased = erase_rule(verification.clone(), unit.now);
             unit.put_verification(number, &erased)?;
             let seq = unit.seq(erased.id)?;

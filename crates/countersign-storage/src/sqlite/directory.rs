@@ -63,7 +63,12 @@ pub(super) fn remove(session: &Session, tenant: i64, address: &RecipientKey) -> 
     Ok(())
 }
 
-fn of_address(session: &Session, tenant: i64, address: &RecipientKey) -> Result<Vec<StoredUser>, Failure> {
+/// Every user whose address it is.
+pub(super) fn of_address(
+    session: &Session,
+    tenant: i64,
+    address: &RecipientKey,
+) -> Result<Vec<StoredUser>, Failure> {
     let sql = "SELECT row FROM users WHERE tenant = ?1 AND email = ?2
                UNION ALL
                SELECT row FROM users WHERE tenant = ?1 AND phone = ?2 AND email IS NOT ?2";

@@ -115,6 +115,22 @@ pub(super) async fn an_erasure_takes_the_directorys_entry_along<F: EngineFixture
     assert!(engine.find_user(tenant, UserIndex::Id([2; 16])).await.expect("find").is_some());
 }
 
+pub(super) async fn an_erasure_reaches_what_its_users_verify_for_themselves<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let stored = user(&bench, 1, ALICE);
+    let put = bench.engine().put_user(&bench.tenant, stored, None, NameConflict::Move).await;
+    assert_eq!(put, Ok(PutUser::Written));
+    let mut start = bench.start_of(ALICE);
+    let address = start.destinations[0].keys.identity;
+    start.destinations[0].keys.identity = bench.keys.users_own(&bench.tenant, &[1; 16], &address);
+    let own = opened(bench.start(start).await);
+    let wiped = bench.engine().erase(bench.administer(ALICE, "recipient.erased")).await;
+    assert_eq!(wiped, Ok(1));
+    let stored = bench.record(own.id).await;
+    assert!(matches!(stored.verification.destinations[0].recipient, StoredRecipient::Masked(_)));
+    assert!(stored.messages.iter().all(is_wiped));
+}
+
 pub(super) async fn an_erasure_reaches_the_answers_that_are_repeated<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let start = StartCommand { idempotency: Some(claim(1, 1)), ..bench.start_of(ALICE) };

@@ -148,6 +148,7 @@ macro_rules! conformance_cases {
             admin::an_erasure_wipes_who_it_was_and_cancels_what_is_pending,
             admin::an_erasure_keeps_the_counters_and_is_audited,
             admin::an_erasure_takes_the_directorys_entry_along,
+            admin::an_erasure_reaches_what_its_users_verify_for_themselves,
             admin::an_erasure_reaches_the_answers_that_are_repeated,
             admin::a_masked_verification_is_masked_in_repeated_answers,
             admin::the_audit_chain_holds_up_to_its_head,

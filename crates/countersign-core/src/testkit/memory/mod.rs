@@ -243,7 +243,12 @@ impl Engine for MemoryEngine {
         self.locked(|store| {
             let now = store.judged_at(command.now);
             let (tenant, identity) = (&command.tenant, command.keys.identity);
-            let theirs = |v: &&Verification| v.tenant == *tenant && v.destination(&identity).is_some();
+            let users = store.users_of(tenant).filter(|user| has_address(user, &identity));
+            let mut keys: Vec<_> =
+                users.map(|user| self.keys.users_own(tenant, &user.id, &identity)).collect();
+            keys.push(identity);
+            let named = |v: &Verification| keys.iter().any(|key| v.destination(key).is_some());
+            let theirs = |v: &&Verification| v.tenant == *tenant && named(v);
             let found: Vec<Verification> = store.verifications.values().filter(theirs).cloned().collect();
             let mut wiped = 0;
             for verification in found {
