@@ -428,7 +428,10 @@ mod tests {
         };
         directory.create(&acme, new).await.unwrap();
         let set = async |to: PhoneNumber| {
-            let change = |user: &mut User| Ok::<_, ()>(user.set_phone(Some(to.clone())));
+            let change = |user: &mut User| {
+                user.set_phone(Some(to.clone()));
+                Ok::<_, ()>(())
+            };
             directory.update(&acme, "1", change).await.unwrap().unwrap().0
         };
         assert_eq!((set(number.clone()).await.phone_verified, set(number).await.sequence), (true, 1));

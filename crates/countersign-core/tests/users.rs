@@ -85,7 +85,7 @@ impl App {
     async fn code(&self, user: &str) -> Code {
         match self.start(user, Delivery::Return).await {
             SendOutcome::Accepted(accepted) => accepted.code.unwrap(),
-            other => panic!("{other:?}"),
+            SendOutcome::Refused(refusal) => panic!("{refusal:?}"),
         }
     }
 
@@ -125,7 +125,10 @@ async fn a_users_code_proves_that_users_number_and_nobody_elses() {
 async fn a_number_that_is_no_longer_the_users_is_not_proven_by_its_code() {
     let app = App::new().await;
     let code = app.code("ann").await;
-    let remove = |user: &mut User| Ok::<_, ()>(user.set_phone(None));
+    let remove = |user: &mut User| {
+        user.set_phone(None);
+        Ok::<_, ()>(())
+    };
     app.directory.update(&app.acme.id, "ann", remove).await.unwrap().unwrap();
     app.check("ann", &code).await;
     assert!(!app.user("ann").await.phone_verified);
