@@ -2,9 +2,11 @@
 //! passes there.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on stdout")]
 
+mod apt;
 mod audit;
 mod bench;
 mod browser;
+mod clients;
 mod cold_build;
 mod crates;
 mod openapi;
@@ -16,7 +18,8 @@ mod tidy;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask test [--without-browser] [STEP…]   everything that CI runs; named steps only, if any
+cargo xtask test [STEP…]                       everything that CI runs; named steps only, if any
+    --without-browser --without-clients        leaves out what needs programs from elsewhere
 cargo xtask test long                          what a release runs besides: an hour, and strace
 cargo xtask tidy                               what no compiler checks: pages, lists, links, layers
 cargo xtask bench [--seconds N]                starts and checks per second, beside a bare answer

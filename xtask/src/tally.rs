@@ -19,18 +19,47 @@ impl Tally {
     /// One check that was left out.
     pub(crate) const SKIPPED: Self = Self { passed: 0, failed: 0, skipped: 1 };
 
+    /// What a line of a test runner's output adds: nothing, unless it is a closing line of one of them.
+    pub(crate) fn from_line(line: &str) -> Self {
+        let readers = [Self::from_nextest, Self::from_libtest, Self::from_unittest, Self::from_node];
+        readers.iter().find_map(|read| read(line)).unwrap_or_default()
+    }
+
     /// Reads the closing line of nextest, e.g.
     /// `Summary [   0.044s] 3 tests run: 1 passed (1 slow), 1 failed, 1 timed out, 2 skipped`.
-    pub(crate) fn from_nextest(line: &str) -> Option<Self> {
+    fn from_nextest(line: &str) -> Option<Self> {
         let (_, counts) = line.trim().strip_prefix("Summary [")?.split_once(" run: ")?;
         Some(Self::from_counts(&without_parentheses(counts), ','))
     }
 
     /// Reads the closing line of one test binary of `cargo test`, e.g.
     /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
-    pub(crate) fn from_libtest(line: &str) -> Option<Self> {
+    fn from_libtest(line: &str) -> Option<Self> {
         let (_, counts) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
         Some(Self::from_counts(counts, ';'))
+    }
+
+    /// Reads the line that Python's unittest prints for each test with `--verbose`, e.g.
+    /// `test_it (zap_test.ZapFlow.test_it) ... ok`; its closing lines count failures only.
+    fn from_unittest(line: &str) -> Option<Self> {
+        let (_, result) = line.split_once(") ... ")?;
+        Some(match result.split(' ').next()? {
+            "ok" => Self::PASSED,
+            "skipped" => Self::SKIPPED,
+            _ => Self::FAILED, // FAIL, ERROR, unexpected success
+        })
+    }
+
+    /// Reads one of the closing lines of node's test runner in its TAP form, e.g. `# pass 3`.
+    fn from_node(line: &str) -> Option<Self> {
+        let (what, number) = line.strip_prefix("# ")?.split_once(' ')?;
+        let number = number.parse().ok()?;
+        match what {
+            "pass" => Some(Self { passed: number, ..Self::default() }),
+            "fail" | "cancelled" => Some(Self { failed: number, ..Self::default() }),
+            "skipped" | "todo" => Some(Self { skipped: number, ..Self::default() }),
+            _ => None, // tests, suites, duration_ms
+        }
     }
 
     fn from_counts(counts: &str, separator: char) -> Self {
@@ -93,9 +122,33 @@ mod tests {
     }
 
     #[test]
+    fn unittest_counts_errors_as_failures() {
+        let lines =
+            ["test_a (x.Y.test_a) ... ok", "test_b (x.Y.test_b) ... ERROR", "test_c (x.Y.test_c) ... FAIL"];
+        let mut tally = Tally::default();
+        for line in lines {
+            tally += Tally::from_line(line);
+        }
+        assert_eq!(tally, Tally { passed: 1, failed: 2, skipped: 0 });
+        assert_eq!(Tally::from_line("test_d (x.Y.test_d) ... skipped 'why'"), Tally::SKIPPED);
+    }
+
+    #[test]
+    fn node_counts_cancelled_tests_as_failures() {
+        let lines =
+            ["# tests 6", "# pass 3", "# fail 1", "# cancelled 1", "# skipped 1", "# duration_ms 87.9"];
+        let mut tally = Tally::default();
+        for line in lines {
+            tally += Tally::from_line(line);
+        }
+        assert_eq!(tally, Tally { passed: 3, failed: 2, skipped: 1 });
+    }
+
+    #[test]
     fn other_lines_are_not_summaries() {
         assert_eq!(Tally::from_nextest("        PASS [   0.005s] core it_passes"), None);
         assert_eq!(Tally::from_libtest("test it ... ok"), None);
+        assert_eq!(Tally::from_line("test it ... ok"), Tally::default());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 
 use crate::process::{cargo, installed, run_seeing};
 use crate::tally::Tally;
-use crate::{browser, crates, openapi, process, tidy};
+use crate::{browser, clients, crates, openapi, process, tidy};
 
 /// The crate of the tests that need a browser.
 const BROWSER: &str = "countersign-browser-tests";
@@ -32,8 +32,12 @@ const STEPS: &[Step] = &[
     step("openapi", "the checked-in OpenAPI documents are current", || once(openapi::check())),
     step("tests", "the tests of all crates", tests),
     step("doctests", "the examples in the documentation", doctests),
+    step("clients", "the wire APIs, by their own clients", client_tests),
     step("browser", "the pages, in Chromium", browser_tests),
 ];
+
+/// The steps that need programs from elsewhere. `--without-<step>` leaves one out, and counts it as skipped.
+const OPTIONAL: [&str; 2] = ["browser", "clients"];
 
 /// What a release runs besides; only when it is named.
 const LONG: Step = step("long", "the tests once more, with more rounds, and those that need strace", long);
@@ -59,13 +63,13 @@ impl std::error::Error for Failed {}
 /// # Errors
 /// [`Failed`], or an argument that means nothing.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
-    let mut without_browser = false;
+    let mut without = Vec::new();
     let mut named = Vec::new();
     for argument in arguments {
-        match *argument {
-            "--without-browser" => without_browser = true,
-            name if steps().any(|step| step.name == name) => named.push(name),
-            other => bail!("there is no step {other}; there are {}", names()),
+        match argument.strip_prefix("--without-") {
+            Some(name) if OPTIONAL.contains(&name) => without.push(name),
+            None if steps().any(|step| step.name == *argument) => named.push(*argument),
+            _ => bail!("there is no step {argument}; there are {}", names()),
         }
     }
     let mut total = Tally::default();
@@ -73,8 +77,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let wanted = |step: &&Step| named.contains(&step.name) || named.is_empty() && step.name != LONG.name;
     for step in steps().filter(wanted) {
         eprintln!("\n=== {}: {} ===", step.name, step.about);
-        if step.name == "browser" && without_browser {
-            eprintln!("--- browser: skipped, as asked");
+        if without.contains(&step.name) {
+            eprintln!("--- {}: skipped, as asked", step.name);
             total += Tally::SKIPPED;
             continue;
         }
@@ -157,6 +161,13 @@ fn doctests() -> Tally {
     counted(&mut cargo(&[&["test", "--doc", "--no-fail-fast"], &CRATES[..]].concat()))
 }
 
+fn client_tests() -> Tally {
+    if let Err(error) = build() {
+        return once(Err(error));
+    }
+    clients::drive(counted)
+}
+
 fn browser_tests() -> Tally {
     if let Err(missing) = browser::ensure() {
         return once(Err(missing));
@@ -174,9 +185,7 @@ fn browser_tests() -> Tally {
 /// test (it did not compile, a binary crashed) is one failure.
 fn counted(command: &mut Command) -> Tally {
     let mut tally = Tally::default();
-    let result = run_seeing(command, |line| {
-        tally += Tally::from_nextest(line).or_else(|| Tally::from_libtest(line)).unwrap_or_default();
-    });
+    let result = run_seeing(command, |line| tally += Tally::from_line(line));
     if let Err(error) = result {
         eprintln!("error: {error:#}");
         if tally.failed == 0 {
