@@ -182,6 +182,7 @@ macro_rules! conformance_cases {
             parallel::parallel_requests_with_one_key_have_one_effect,
             parallel::no_message_goes_to_two_dispatchers,
             parallel::of_parallel_writes_of_one_user_one_wins,
+            parallel::of_parallel_changes_of_one_user_none_is_lost,
             parallel::of_100_parallel_nonces_one_is_fresh,
             parallel::parallel_nonces_never_pass_the_budget,
             parallel::parallel_audit_entries_make_one_chain,

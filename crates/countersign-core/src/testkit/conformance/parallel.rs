@@ -7,6 +7,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::code::Code;
+use crate::directory::{Directory, User, UserBy, UserChange};
 use crate::engine::{
     AcceptedKind, CheckOutcome, Idempotent, NonceCommand, NonceOutcome, Rejection, SendOutcome, StartCommand,
     UserIndex,
@@ -15,6 +16,8 @@ use crate::engine::{NameConflict, PutUser, StoredUser};
 use crate::testkit::bench::*;
 use crate::testkit::commands::{claim, nonce};
 use crate::testkit::conformance::directory::user;
+use crate::testkit::{ManualClock, SeededEntropy};
+use crate::time::Timestamp;
 use crate::verification::Status;
 
 /// Lets all of them go at the same time; answers what each came to.
@@ -165,6 +168,24 @@ pub(super) async fn of_parallel_writes_of_one_user_one_wins<F: EngineFixture>() 
     assert_eq!(won, 1);
     let stored = bench.engine().find_user(&bench.tenant, UserIndex::Id([1; 16])).await.expect("find");
     assert_eq!(stored.map(|user| user.sequence), Some(2));
+}
+
+pub(super) async fn of_parallel_changes_of_one_user_none_is_lost<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let (keys, clock) = (Arc::new(crate::testkit::keys()), Arc::new(ManualClock::default()));
+    let directory = Directory::new(bench.engine(), keys, clock, Arc::new(SeededEntropy::default()));
+    directory.put(&bench.tenant, "1", &UserChange::default()).await.expect("put");
+    let changes = (0..16).map(|n| {
+        let (directory, tenant) = (directory.clone(), bench.tenant.clone());
+        let note = move |user: &mut User| {
+            user.contact_changes.push(Timestamp::from_millis(n));
+            Ok::<_, ()>(())
+        };
+        async move { directory.update(&tenant, "1", note).await.expect("update").is_some() }
+    });
+    assert!(all_at_once(changes).await.into_iter().all(|done| done));
+    let user = directory.find(&bench.tenant, UserBy::Id("1")).await.expect("find").expect("it is there");
+    assert_eq!((user.contact_changes.len(), user.sequence), (16, 17));
 }
 
 pub(super) async fn of_100_parallel_nonces_one_is_fresh<F: EngineFixture>() {
