@@ -10,6 +10,7 @@
 mod book;
 mod cast;
 mod compare;
+mod nonces;
 mod reference;
 mod steps;
 mod walk;
@@ -33,7 +34,7 @@ const LENGTH: usize = 50;
 const ENOUGH: u64 = 2_000;
 
 /// What sequences may come to.
-const EVERYTHING: [&str; 33] = [
+const EVERYTHING: [&str; 37] = [
     "Opened",
     "Resent",
     "CoolingDown",
@@ -64,6 +65,10 @@ const EVERYTHING: [&str; 33] = [
     "Gone:Superseded",
     "Gone:Submissions",
     "Gone:Unknown",
+    "Fresh",
+    "Seen",
+    "Over",
+    "Full",
     "a deleted verification",
     "a hold",
     "a row of failures",

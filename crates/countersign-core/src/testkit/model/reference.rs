@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::book::{Book, Event, Party};
+use super::nonces::Spent;
 use super::steps::Who;
 use crate::code::Code;
 use crate::engine::{Delivery, Intent, Refusal, Rejection};
@@ -99,6 +100,7 @@ pub(super) struct Model {
     pub(super) book: Book,
     terms: Terms,
     pub(super) proofs: Vec<Proof>,
+    pub(super) spent: Spent,
     /// Which address joined which verification for which purpose, in order.
     joined: Vec<(Party, u8, usize)>,
 }
@@ -134,7 +136,13 @@ impl Note {
 
 impl Model {
     pub(super) fn new(terms: Terms, caps: Caps, now: Timestamp) -> Self {
-        Self { book: Book::new(caps, now), terms, proofs: Vec::new(), joined: Vec::new() }
+        Self {
+            book: Book::new(caps, now),
+            terms,
+            proofs: Vec::new(),
+            spent: Spent::default(),
+            joined: Vec::new(),
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -144,6 +152,7 @@ impl Model {
     /// The coming instants at which something runs out, in order.
     pub(super) fn edges(&self) -> BTreeSet<Timestamp> {
         let mut edges = self.book.edges();
+        edges.extend(self.spent.ends());
         for proof in self.proofs.iter().filter(|p| p.status(self.now()) == Status::Pending) {
             edges.insert(proof.deadline);
             edges.extend(proof.addresses.iter().map(|a| a.dies));
@@ -478,6 +487,7 @@ impl Model {
             proof.deleted |= ended + keep <= now;
         }
         self.book.forget();
+        self.spent.sweep(now);
     }
 }
 

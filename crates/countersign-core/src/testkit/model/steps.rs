@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::nonces::Spend;
 use crate::code::CodeFormat;
 use crate::engine::{Delivery, Intent};
 use crate::policy::{Caps, CodeSharing, RecipientCaps, ResendCode, Terms};
@@ -113,6 +114,7 @@ pub(super) enum Step {
         nth: u8,
         fate: Fate,
     },
+    Spend(Spend),
     Sweep,
     Reopen,
     Release {
@@ -227,13 +229,24 @@ fn step() -> impl Strategy<Value = Step> {
         6 => wait().prop_map(Step::Wait),
         6 => (nth(), any::<bool>()).prop_map(|(nth, just_before)| Step::WaitUntil { nth, just_before }),
         1 => wait().prop_map(Step::SetBack),
-        4 => fate().prop_map(Step::Dispatch),
+        6 => fate().prop_map(Step::Dispatch),
         2 => (0..3_u8, fate()).prop_map(|(nth, fate)| Step::ReportLate { nth, fate }),
+        2 => spend().prop_map(Step::Spend),
         2 => Just(Step::Sweep),
         1 => Just(Step::Reopen),
         1 => (tenant(), 0..=GHOST).prop_map(|(tenant, who)| Step::Release { tenant, who }),
         1 => (tenant(), 0..=1_u8).prop_map(|(tenant, who)| Step::Erase { tenant, who }),
     ]
+}
+
+fn spend() -> impl Strategy<Value = Spend> {
+    let life = select(vec![0_u64, 59, 60, 90, 660]).prop_map(Duration::from_secs);
+    (0..2_u8, 0..4_u8, 0..2_u8, life).prop_map(|(tenant, nonce, request, life)| Spend {
+        tenant,
+        nonce,
+        request,
+        life,
+    })
 }
 
 /// Around every limit there is.
@@ -276,6 +289,6 @@ fn fate() -> impl Strategy<Value = Fate> {
         3 => Just(Fate::Taken),
         2 => retry_after.prop_map(|retry_after| Fate::Failed { retry_after }),
         1 => Just(Fate::GivenUp),
-        2 => Just(Fate::Silence),
+        4 => Just(Fate::Silence),
     ]
 }

@@ -132,6 +132,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                 self.fixture.reopen().await;
                 self.compare_everything().await
             }
+            Step::Spend(spend) => self.spend(*spend).await,
             Step::Sweep => {
                 clear(self.engine().as_ref(), self.now()).await?;
                 self.model.sweep();
