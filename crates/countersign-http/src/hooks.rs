@@ -77,6 +77,23 @@ pub trait ForwardHook: fmt::Debug + Send + Sync + 'static {
     async fn forward(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<(), HookError>;
 }
 
+/// A hook that was asked something gave no answer that can be used: none in time, too long a one, or
+/// any other status than 200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the hook gave no answer")]
+pub struct NoAnswer;
+
+/// A hook that is ready to be asked.
+#[async_trait]
+pub trait LookupHook: fmt::Debug + Send + Sync + 'static {
+    /// Posts a signed JSON question, once, and answers all of what came back with status 200. Asking
+    /// changes nothing at the other end. Time and size are bounded.
+    ///
+    /// # Errors
+    /// There is no such answer.
+    async fn ask(&self, question: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, NoAnswer>;
+}
+
 /// Makes hooks ready.
 pub trait HookClient: fmt::Debug + Send + Sync + 'static {
     /// Makes a configured hook ready. Nothing is resolved or connected yet.
@@ -84,6 +101,16 @@ pub trait HookClient: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The URL or the keys cannot be used.
     fn connect(&self, target: &HookTarget) -> Result<Arc<dyn ForwardHook>, InvalidHook>;
+
+    /// Makes a configured hook ready to be asked. Nothing is resolved or connected yet. A client
+    /// that only forwards need not know how.
+    ///
+    /// # Errors
+    /// The URL or the keys cannot be used.
+    fn connect_lookup(&self, target: &HookTarget) -> Result<Arc<dyn LookupHook>, InvalidHook> {
+        let _never_called = target;
+        Err(InvalidHook("this program asks no hooks".into()))
+    }
 }
 
 /// For installations without an HTTP client: a hook cannot be configured.

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use countersign_core::time::Timestamp;
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
+use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use sha2::Sha256;
@@ -232,14 +233,29 @@ impl SignedPost {
         idempotency_key: &str,
         now: Timestamp,
     ) -> Result<HookAnswer, CallError> {
+        Self::call(self.signed(body, now).header(IDEMPOTENCY_HEADER, idempotency_key)).await
+    }
+
+    /// Signs a JSON question and posts it, once. It changes nothing at the other end, so that it has no
+    /// key to recognise a repetition by: a receiver that stores answers under such keys would answer from
+    /// the past.
+    ///
+    /// # Errors
+    /// As for [`SignedPost::post`].
+    pub async fn ask(&self, body: Zeroizing<Vec<u8>>, now: Timestamp) -> Result<HookAnswer, CallError> {
+        Self::call(self.signed(body, now)).await
+    }
+
+    fn signed(&self, body: Zeroizing<Vec<u8>>, now: Timestamp) -> RequestBuilder {
         let signature = self.signature(&body, now);
-        let request = self
-            .client
+        self.client
             .post(self.endpoint.expose().clone())
             .header(CONTENT_TYPE, "application/json")
             .header(SIGNATURE_HEADER, signature)
-            .header(IDEMPOTENCY_HEADER, idempotency_key)
-            .body(Bytes::from_owner(body));
+            .body(Bytes::from_owner(body))
+    }
+
+    async fn call(request: RequestBuilder) -> Result<HookAnswer, CallError> {
         let mut response = request.send().await.map_err(call_error)?;
         let mut answer = HookAnswer {
             status: response.status().as_u16(),

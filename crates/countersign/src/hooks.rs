@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_core::time::Clock;
-use countersign_http::hooks::{ForwardHook, HookClient, HookError, HookTarget, InvalidHook};
-use countersign_providers::hook::{self, SignedPost, SigningKey};
+use countersign_http::hooks::{
+    ForwardHook, HookClient, HookError, HookTarget, InvalidHook, LookupHook, NoAnswer,
+};
+use countersign_providers::hook::{self, HookAnswer, SignedPost, SigningKey};
 use zeroize::Zeroizing;
 
 /// Makes hooks ready.
@@ -27,8 +29,8 @@ impl fmt::Debug for SignedHooks {
     }
 }
 
-impl HookClient for SignedHooks {
-    fn connect(&self, target: &HookTarget) -> Result<Arc<dyn ForwardHook>, InvalidHook> {
+impl SignedHooks {
+    fn ready(&self, target: &HookTarget) -> Result<SignedHook, InvalidHook> {
         let wrong = |error: hook::HookError| InvalidHook(error.to_string());
         let keys = target.signing_keys.iter().map(|key| SigningKey::new(key.expose().to_owned()));
         let config = hook::Config {
@@ -37,7 +39,17 @@ impl HookClient for SignedHooks {
             allow_private: target.allow_private,
         };
         let post = SignedPost::new(config).map_err(wrong)?;
-        Ok(Arc::new(SignedHook { post, clock: Arc::clone(&self.clock) }))
+        Ok(SignedHook { post, clock: Arc::clone(&self.clock) })
+    }
+}
+
+impl HookClient for SignedHooks {
+    fn connect(&self, target: &HookTarget) -> Result<Arc<dyn ForwardHook>, InvalidHook> {
+        Ok(Arc::new(self.ready(target)?))
+    }
+
+    fn connect_lookup(&self, target: &HookTarget) -> Result<Arc<dyn LookupHook>, InvalidHook> {
+        Ok(Arc::new(self.ready(target)?))
     }
 }
 
@@ -74,6 +86,24 @@ impl ForwardHook for SignedHook {
     }
 }
 
+#[async_trait]
+impl LookupHook for SignedHook {
+    async fn ask(&self, question: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
+        match self.post.ask(question, self.clock.now()).await {
+            Ok(answer) if answer.status == 200 && answer.complete => Ok(Zeroizing::new(answer.body)),
+            Ok(answer) => {
+                let HookAnswer { status, complete, .. } = answer;
+                tracing::warn!(status, complete, "a tenant's hook does not work");
+                Err(NoAnswer)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a tenant's hook cannot be reached");
+                Err(NoAnswer)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -86,7 +116,6 @@ mod tests {
 
     /// A hook whose endpoint answers one call with this status, and what it was sent.
     async fn forwarded(status: &str) -> (Result<(), HookError>, String) {
-        let _already_there = rustls::crypto::ring::default_provider().install_default();
         let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let hook = hook(endpoint.local_addr().unwrap().port()).unwrap();
         let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -102,9 +131,46 @@ mod tests {
         tokio::join!(hook.forward("id-1", br#"{"a":1}"#.to_vec().into()), serve)
     }
 
-    fn hook(port: u16) -> Result<Arc<dyn ForwardHook>, InvalidHook> {
+    /// What asking an endpoint comes to that answers one call with these bytes and is gone.
+    async fn asked(answer: String) -> Result<String, NoAnswer> {
+        let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hook = hook(endpoint.local_addr().unwrap().port()).unwrap();
+        let serve = async {
+            let (mut stream, _) = endpoint.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(br#"{"q":1}"#) {
+                assert!(stream.read_buf(&mut request).await.unwrap() > 0, "the question did not come");
+            }
+            // Who has read enough hangs up before everything is written.
+            let _written = stream.write_all(answer.as_bytes()).await;
+        };
+        let (answer, ()) = tokio::join!(hook.ask(br#"{"q":1}"#.to_vec().into()), serve);
+        answer.map(|body| String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn hook(port: u16) -> Result<SignedHook, InvalidHook> {
+        let _already_there = rustls::crypto::ring::default_provider().install_default();
         let target = format!("url = 'http://127.0.0.1:{port}/'\nsigning_keys = ['0123456789abcdef']");
-        SignedHooks::new(Arc::new(ManualClock::default())).connect(&toml::from_str(&target).unwrap())
+        SignedHooks::new(Arc::new(ManualClock::default())).ready(&toml::from_str(&target).unwrap())
+    }
+
+    #[tokio::test]
+    async fn only_a_whole_answer_with_status_200_is_one() {
+        let whole = |status: &str, body: &str| {
+            format!(
+                "HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            )
+        };
+        assert_eq!(asked(whole("200", "{}")).await.as_deref(), Ok("{}"));
+        for status in ["201", "204", "302", "400", "404", "500"] {
+            assert_eq!(asked(whole(status, "{}")).await, Err(NoAnswer), "{status}");
+        }
+        let cut = whole("200", "{}").replace("Content-Length: 2", "Content-Length: 3");
+        assert_eq!(asked(cut).await, Err(NoAnswer), "an answer that breaks off");
+        let long = " ".repeat(hook::MAX_ANSWER + 1);
+        assert_eq!(asked(whole("200", &long)).await, Err(NoAnswer), "an answer without end");
+        assert_eq!(asked(String::new()).await, Err(NoAnswer), "none");
     }
 
     #[tokio::test]
@@ -130,7 +196,6 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_at_the_other_end_is_a_hook_that_does_not_work() {
-        let _already_there = rustls::crypto::ring::default_provider().install_default();
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let result = hook(port).unwrap().forward("id-1", b"{}".to_vec().into()).await;
         assert_eq!(result, Err(HookError::Unavailable));

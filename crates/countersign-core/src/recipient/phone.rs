@@ -31,11 +31,20 @@ impl PhoneNumber {
     /// # Errors
     /// See [`RecipientError`].
     pub fn parse(text: &str, policy: &Policy) -> Result<Self, RecipientError> {
+        Self::parse_written(text, *DIGITS.end(), policy)
+    }
+
+    /// The same for a wire that allows `most` digits as they are written, trunk prefix and all. The number
+    /// they stand for has 15 at most, whatever is allowed.
+    ///
+    /// # Errors
+    /// See [`RecipientError`].
+    pub fn parse_written(text: &str, most: usize, policy: &Policy) -> Result<Self, RecipientError> {
         let digits = text.strip_prefix('+').ok_or(RecipientError::NoCountryCode)?;
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(RecipientError::Characters);
         }
-        if !DIGITS.contains(&digits.len()) {
+        if !(*DIGITS.start()..=most).contains(&digits.len()) {
             return Err(RecipientError::BadLength);
         }
         if digits.starts_with('0') {
@@ -317,6 +326,20 @@ mod tests {
         assert_eq!(PhoneNumber::parse("+99912345010", &policy), Err(RecipientError::Impossible));
         assert!(!parse("+12125550123").unwrap().is_test(&policy.test_numbers));
         assert_eq!(PhoneNumber::parse("+447700900 00", &policy), Err(RecipientError::Characters));
+    }
+
+    #[test]
+    fn more_digits_may_be_written_than_a_number_has() {
+        let written = |text, most| PhoneNumber::parse_written(text, most, &lenient());
+        let number = "+491511234567890";
+        assert_eq!(parse(number).unwrap().expose(), number, "15 digits");
+        let with_trunk_zero = "+4901511234567890";
+        assert_eq!(written(with_trunk_zero, 18).unwrap().expose(), number);
+        assert_eq!(written(with_trunk_zero, 15).unwrap_err(), RecipientError::BadLength);
+        // Germany's plan has room for longer ones, which no other network has to take.
+        for text in ["+4915112345678901", "+49151123456789012"] {
+            assert_eq!(written(text, 18).unwrap_err(), RecipientError::Impossible, "{text}");
+        }
     }
 
     #[test]

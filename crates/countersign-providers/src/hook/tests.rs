@@ -41,6 +41,19 @@ async fn every_key_signs_the_time_and_the_raw_body() {
     assert_eq!(request.header("idempotency-key"), Some("req-1"));
 }
 
+#[tokio::test]
+async fn a_question_is_signed_and_has_no_key_to_be_answered_from_the_past_by() {
+    let peer = Peer::start(Reply::Bytes(answer("200 OK", r#"{"email":"a@b.example"}"#))).await;
+    let hook = hook(&format!("http://{}/hook", peer.address), &[NEW]).unwrap();
+    let body = Zeroizing::new(br#"{"username":"onlydev"}"#.to_vec());
+    let answer = hook.ask(body, Timestamp::from_millis(1_795_161_600_999)).await.unwrap();
+    assert_eq!((&answer.body[..], answer.complete), (&br#"{"email":"a@b.example"}"#[..], true));
+    let request = &peer.requests()[0];
+    let signature = hmac_sha256(NEW.as_bytes(), &[b"1795161600.", &request.body[..]].concat());
+    assert_eq!(request.header("zitadel-signature"), Some(&*format!("t=1795161600,v1={signature}")));
+    assert_eq!(request.header("idempotency-key"), None);
+}
+
 /// Computed with Python's `hmac` module.
 #[test]
 fn the_signature_is_the_published_one() {

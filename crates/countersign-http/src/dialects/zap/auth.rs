@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use super::config::{Auth, Config, Options, Scope, Token};
 use super::error::Problem;
 use crate::headers::bearer;
-use crate::hooks::{ForwardHook, InvalidHook};
+use crate::hooks::{ForwardHook, InvalidHook, LookupHook};
 use crate::services::Services;
 
 /// The section names something that does not exist.
@@ -31,8 +31,10 @@ pub enum InvalidConfig {
     #[error("auth = \"none\" needs default_tenant")]
     NoDefaultTenant,
     /// A hook that cannot be called.
-    #[error("forgot_password_hook of tenant {tenant:?}: {why}")]
+    #[error("{hook} of tenant {tenant:?}: {why}")]
     Hook {
+        /// Which of the tenant's.
+        hook: &'static str,
         /// Whose.
         tenant: String,
         /// What is wrong with it.
@@ -45,6 +47,8 @@ pub enum InvalidConfig {
 pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
     pub(super) options: Arc<Options>,
+    /// Who is asked for the addresses of a username.
+    pub(super) directory: Option<Arc<dyn LookupHook>>,
     /// Where proven password changes go.
     pub(super) hook: Option<Arc<dyn ForwardHook>>,
     scopes: Vec<Scope>,
@@ -80,14 +84,18 @@ impl Door {
         let mut behaviour = BTreeMap::new();
         for (name, options) in config.tenants {
             find(&name)?;
+            let wrong = |hook, why| InvalidConfig::Hook { hook, tenant: name.clone(), why };
+            let directory = options.directory_hook.as_ref();
+            let directory = directory.map(|target| services.hooks.connect_lookup(target)).transpose();
+            let directory = directory.map_err(|why| wrong("directory_hook", why))?;
             let hook = options.forgot_password_hook.as_ref();
             let hook = hook.map(|target| services.hooks.connect(target)).transpose();
-            let hook = hook.map_err(|why| InvalidConfig::Hook { tenant: name.clone(), why })?;
-            behaviour.insert(name, (Arc::new(options), hook));
+            let hook = hook.map_err(|why| wrong("forgot_password_hook", why))?;
+            behaviour.insert(name, (Arc::new(options), directory, hook));
         }
         let caller = |name: &str, scopes: Vec<Scope>| {
-            let (options, hook) = behaviour.get(name).cloned().unwrap_or_default();
-            Ok(Arc::new(Caller { tenant: find(name)?, options, hook, scopes }))
+            let (options, directory, hook) = behaviour.get(name).cloned().unwrap_or_default();
+            Ok(Arc::new(Caller { tenant: find(name)?, options, directory, hook, scopes }))
         };
         let mut tokens: Vec<([u8; 32], Arc<Caller>)> = Vec::with_capacity(config.tokens.len());
         for token in config.tokens {

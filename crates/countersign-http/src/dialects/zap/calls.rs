@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 
 use countersign_core::code::Code;
-use countersign_core::directory::{User, UserBy, UserChange};
+use countersign_core::directory::UserChange;
 use countersign_core::engine::{
     AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, SendOutcome, StorageError,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::names::{DialectName, Purpose};
 use countersign_core::policy::{ResendCode, Terms};
-use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
+use countersign_core::recipient::Recipient;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::{Status, Verification};
 use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
@@ -22,6 +22,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::auth::Caller;
+use super::directory::{addresses, addresses_of};
 use super::error::{Mismatch, Problem};
 use super::request::{Addressees, ForgotPassword, Generate, Identity, Resend, ResetPassword, Verify};
 use super::response::Done;
@@ -103,7 +104,7 @@ impl Calls {
         let mut known: Vec<Recipient> = addresses(to.email, to.phone).collect();
         let mut nobody = None;
         if let Some(username) = to.username {
-            let bound = self.user_named(caller, &username).await?.map(addresses_of).unwrap_or_default();
+            let bound = addresses_of(&self.services.directory, caller, &username).await?;
             if bound.is_empty() {
                 if caller.options.strict {
                     return Err(Problem::UserNotFound);
@@ -187,8 +188,7 @@ impl Calls {
                 judged(self.guess(caller, of, otp, true).await?)
             }
             Identity::Username(name) => {
-                let user = self.user_named(caller, name).await?;
-                let known = user.map(addresses_of).unwrap_or_default();
+                let known = addresses_of(&self.services.directory, caller, name).await?;
                 if known.is_empty() {
                     let of = CheckOf::Nobody(name, purpose.clone());
                     return judged(self.guess(caller, of, otp, false).await?);
@@ -245,18 +245,6 @@ impl Calls {
         running.retain(|verification| verification.purpose == *purpose);
         Ok(running.into_iter().max_by_key(|verification| verification.id))
     }
-
-    async fn user_named(&self, caller: &Caller, name: &str) -> Result<Option<User>, StorageError> {
-        self.services.directory.find(&caller.tenant.id, UserBy::Username(name)).await
-    }
-}
-
-fn addresses(email: Option<EmailAddress>, phone: Option<PhoneNumber>) -> impl Iterator<Item = Recipient> {
-    email.map(Recipient::Email).into_iter().chain(phone.map(Recipient::Phone))
-}
-
-fn addresses_of(user: User) -> Vec<Recipient> {
-    addresses(user.email, user.phone).collect()
 }
 
 /// A request of this dialect claims no idempotency key, so that it is always decided now.

@@ -119,12 +119,15 @@ pub struct Options {
     pub resent_text: String,
     /// What an unknown member of a body does.
     pub unknown_fields: UnknownFields,
-    /// The most digits of a phone number: 15 as in E.164, or 18 ("15 chars plus country code").
+    /// The most digits of a phone number as it is written: 15 as in E.164, or 18 ("15 chars plus
+    /// country code"). What they stand for has 15 at most in either case.
     pub phone_max: PhoneMax,
     /// Whether e-mail and phone get one code or two.
     pub multi_destination: MultiDestination,
     /// Whether errors carry the internal reason in `Countersign-Reason`.
     pub reason_header: bool,
+    /// Who is asked for the addresses of a username. Without it only names bound at generate are known.
+    pub directory_hook: Option<HookTarget>,
     /// Where proven password changes go. Without it the call is forbidden.
     pub forgot_password_hook: Option<HookTarget>,
 }
@@ -139,6 +142,7 @@ impl Default for Options {
             phone_max: PhoneMax::default(),
             multi_destination: MultiDestination::default(),
             reason_header: false,
+            directory_hook: None,
             forgot_password_hook: None,
         }
     }
@@ -187,7 +191,7 @@ pub enum UnknownFields {
     Ignore,
 }
 
-/// The most digits of a phone number.
+/// The most digits of a phone number as it is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(try_from = "u8")]
 pub struct PhoneMax(u8);

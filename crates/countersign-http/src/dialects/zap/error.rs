@@ -32,7 +32,7 @@ use countersign_core::verifications::RequestError;
 
 use super::config::Options;
 use crate::headers::{Jitter, retry_after_seconds};
-use crate::hooks::HookError;
+use crate::hooks::{HookError, NoAnswer};
 use crate::observe::Cause;
 
 /// The spelling of the source document.
@@ -84,8 +84,8 @@ pub(super) enum Problem {
         /// What happened, for the log.
         cause: Cause,
     },
-    /// The store or the tenant's hook does not answer. Nothing was approved and nothing sent, or the
-    /// proof is done and the hook did not hear of it.
+    /// The store or a hook of the tenant's does not answer. Nothing was approved and nothing sent, or
+    /// the proof is done and the hook for passwords did not hear of it.
     Unavailable {
         /// How long until asking again makes sense.
         retry_after: Duration,
@@ -284,7 +284,8 @@ impl Problem {
         Self::Internal { cause: Cause(Cow::Borrowed(cause)) }
     }
 
-    fn unavailable(error: &impl ToString) -> Self {
+    /// The store or a hook does not answer.
+    pub(super) fn unavailable(error: &impl ToString) -> Self {
         Self::Unavailable { retry_after: Jitter::seconds(1..=3), cause: Cause(error.to_string().into()) }
     }
 
@@ -338,6 +339,13 @@ impl From<HookError> for Problem {
             HookError::Refused => Self::HookRefused,
             HookError::Unavailable => Self::unavailable(&error),
         }
+    }
+}
+
+/// Whoever was asked for: an answer of its own would be one about the name.
+impl From<NoAnswer> for Problem {
+    fn from(error: NoAnswer) -> Self {
+        Self::unavailable(&error)
     }
 }
 

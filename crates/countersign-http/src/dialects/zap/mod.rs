@@ -13,6 +13,7 @@
 mod auth;
 mod calls;
 mod config;
+mod directory;
 mod error;
 mod request;
 mod response;

@@ -177,7 +177,7 @@ impl Identity {
 
 /// "Standard email pattern": one `@`, a local part of 1 to 64 bytes (RFC 5321, section 4.5.3.1.1), a
 /// domain with a dot.
-fn parse_email(text: &str) -> Option<EmailAddress> {
+pub(super) fn parse_email(text: &str) -> Option<EmailAddress> {
     let (local, domain) = text.split_once('@')?;
     let fits = text.len() <= EMAIL_MAX
         && (1..=64).contains(&local.len())
@@ -188,9 +188,10 @@ fn parse_email(text: &str) -> Option<EmailAddress> {
 }
 
 /// "Max length: 15 chars plus country code. Must start with "+" sign": read as E.164, or by the
-/// letter where the tenant wants 18 digits. Test numbers are what the tenant says they are.
-fn parse_phone(text: &str, policy: &Policy, max: PhoneMax) -> Option<PhoneNumber> {
-    let number = PhoneNumber::parse(text, policy).ok()?;
+/// letter where the tenant wants 18 digits as they are written. Test numbers are what the tenant says
+/// they are.
+pub(super) fn parse_phone(text: &str, policy: &Policy, max: PhoneMax) -> Option<PhoneNumber> {
+    let number = PhoneNumber::parse_written(text, max.digits(), policy).ok()?;
     let digits = text.strip_prefix('+')?;
     let fits = (7..=max.digits()).contains(&digits.len()) && !digits.starts_with('0');
     (fits || number.is_test(&policy.test_numbers)).then_some(number)

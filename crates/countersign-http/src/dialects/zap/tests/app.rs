@@ -1,6 +1,6 @@
 //! The dialect over an engine in memory, with a clock that is pushed and a provider that remembers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use tower::ServiceExt;
 use zeroize::Zeroizing;
 
 use crate::dialects::{Dialects, zap};
-use crate::hooks::{ForwardHook, HookClient, HookError, HookTarget, InvalidHook};
+use crate::hooks::{ForwardHook, HookClient, HookError, HookTarget, InvalidHook, LookupHook, NoAnswer};
 use crate::ops::Readiness;
 use crate::services::Services;
 
@@ -235,7 +235,7 @@ fn request(token: &str, path: &str, body: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// A hook that remembers what it was given and answers what the test told it to.
+/// Both hooks: it remembers what it was given and asked, and answers what the test told it to.
 #[derive(Clone, Default)]
 pub(super) struct TestHook(Arc<Mutex<HookState>>);
 
@@ -243,12 +243,32 @@ pub(super) struct TestHook(Arc<Mutex<HookState>>);
 struct HookState {
     bodies: Vec<String>,
     answers: VecDeque<HookError>,
+    /// The directory's answer to each question it has one for; others get `{}`.
+    directory: BTreeMap<String, String>,
+    directory_down: bool,
+    questions: Vec<String>,
 }
 
 impl TestHook {
     /// Fails the next call.
     pub(super) fn fail_next(&self, error: HookError) {
         self.0.lock().unwrap().answers.push_back(error);
+    }
+
+    /// Answers this, whenever the directory is asked for the username.
+    pub(super) fn knows(&self, username: &str, answer: &str) {
+        let question = json!({ "username": username }).to_string();
+        self.0.lock().unwrap().directory.insert(question, answer.to_owned());
+    }
+
+    /// Whether the directory gives no answers from now on.
+    pub(super) fn set_directory_down(&self, down: bool) {
+        self.0.lock().unwrap().directory_down = down;
+    }
+
+    /// What the directory was asked so far.
+    pub(super) fn questions(&self) -> Vec<String> {
+        self.0.lock().unwrap().questions.clone()
     }
 
     /// What it was given so far.
@@ -269,6 +289,22 @@ impl HookClient for TestHook {
             return Err(InvalidHook("not https".into()));
         }
         Ok(Arc::new(self.clone()))
+    }
+
+    fn connect_lookup(&self, target: &HookTarget) -> Result<Arc<dyn LookupHook>, InvalidHook> {
+        self.connect(target)?;
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl LookupHook for TestHook {
+    async fn ask(&self, question: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
+        let mut state = self.0.lock().unwrap();
+        let question = String::from_utf8(question.to_vec()).unwrap();
+        let answer = state.directory.get(&question).map_or("{}", String::as_str).as_bytes().to_vec();
+        state.questions.push(question);
+        if state.directory_down { Err(NoAnswer) } else { Ok(answer.into()) }
     }
 }
 

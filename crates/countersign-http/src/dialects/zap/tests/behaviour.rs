@@ -42,6 +42,37 @@ async fn the_sample_bodies_of_the_source_work() {
 }
 
 #[tokio::test]
+async fn messages_wait_30_60_120_and_240_seconds() {
+    let mut app = App::new();
+    let resend = json!({ "email": EMAIL });
+    for wait in [30, 60, 120, 240] {
+        assert_eq!(app.post("/v1/otp/resend", resend.clone()).await.says(), said(200, "OTP ReSent"));
+        assert_eq!(app.sent().await.len(), 1);
+        app.wait(wait - 1);
+        let early = app.post("/v1/otp/resend", resend.clone()).await;
+        assert_eq!(
+            (early.says(), early.headers["retry-after"].as_bytes()),
+            (said(400, "Too many requests"), &b"1"[..])
+        );
+        app.wait(1);
+    }
+    assert_eq!(app.post("/v1/otp/resend", resend).await.says(), said(200, "OTP ReSent"));
+    assert_eq!(app.sent().await.len(), 1, "the fifth");
+}
+
+#[tokio::test]
+async fn codes_have_six_digits_and_live_ten_minutes() {
+    for (age, outcome) in [(599, said(200, "OTP verified")), (600, said(400, "OTP expired"))] {
+        let mut app = App::new();
+        sent_to_both(&mut app).await;
+        let code = app.code(EMAIL).await;
+        assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()), "{code}");
+        app.wait(age);
+        assert_eq!(verify(&app, EMAIL, &code).await, outcome);
+    }
+}
+
+#[tokio::test]
 async fn either_address_verifies_a_shared_code_and_uses_it_up_for_both() {
     for (first, second) in [(EMAIL, PHONE), (PHONE, EMAIL)] {
         let mut app = App::new();

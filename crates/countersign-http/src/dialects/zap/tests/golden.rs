@@ -10,6 +10,7 @@
 //! # given: POST /v1/otp/resend {"email":"…"} -> 200    a call before; the status may be left out
 //! # given: wait 31                           seconds
 //! # given: store down                        and: hook refuses, hook unavailable
+//! # given: directory knows onlydev {"email":"…"}    what its hook answers; and: directory down
 //! # sends: email to …, sms to …              what the exchange sends; without this line, nothing
 //! ```
 //!
@@ -30,7 +31,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dialects/zap/gold
 async fn every_recorded_exchange_is_answered_byte_for_byte() {
     let mut files: Vec<_> = std::fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() > 40, "only {} exchanges found", files.len());
+    assert!(files.len() > 100, "only {} exchanges found", files.len());
     let mut wrong = Vec::new();
     for file in files {
         let exchange = Exchange::parse(&std::fs::read_to_string(&file).unwrap());
@@ -122,6 +123,11 @@ impl Exchange {
                 }
                 ("wait", seconds) => app.wait(seconds.parse().unwrap()),
                 ("store", "down") => app.engine.set_down(true),
+                ("directory", "down") => app.hook.set_directory_down(true),
+                ("directory", what) => {
+                    let (name, answer) = what.strip_prefix("knows ").unwrap().split_once(' ').unwrap();
+                    app.hook.knows(name, answer);
+                }
                 ("hook", "refuses") => app.hook.fail_next(HookError::Refused),
                 ("hook", "unavailable") => app.hook.fail_next(HookError::Unavailable),
                 _ => panic!("no such step: {step}"),

@@ -2,5 +2,6 @@
 
 mod app;
 mod behaviour;
+mod directory;
 mod golden;
 mod wire;

@@ -5,7 +5,7 @@ use axum::body::HttpBody;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::app::{App, said};
+use super::app::{App, TOKEN, said};
 use crate::dialects::zap::Config;
 
 #[tokio::test]
@@ -97,6 +97,67 @@ async fn forms_are_what_the_page_says() {
     }
 }
 
+/// The longest and the shortest of each form; where a code is concerned, those of the source's samples.
+#[tokio::test]
+async fn forms_reach_as_far_as_the_page_says() {
+    let domain = format!("{}.{}.{}.{}", "a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(63));
+    let longest = format!("{}@{domain}", "l".repeat(64));
+    assert_eq!(longest.len(), 320);
+    let app = App::with(&json!({ "reason_header": true }));
+    for body in [
+        json!({ "email": longest }),
+        json!({ "email": "a@b.ng" }),
+        json!({ "phoneNumber": "+2903123" }),
+        json!({ "phoneNumber": "+491511234567890" }),
+        json!({ "username": "ab" }),
+        json!({ "username": "ABCdef_0123456789_xy" }),
+    ] {
+        assert_eq!(app.post("/v1/otp/resend", body.clone()).await.says(), said(200, "OTP ReSent"), "{body}");
+    }
+    let user = json!({ "userId": "ü".repeat(200), "email": "u@zap.com" });
+    assert_eq!(app.post("/v1/otp/", user).await.says(), said(200, "OTP Generated"));
+    let too_long = json!({ "email": format!("{longest}d") });
+    assert_eq!(app.post("/v1/otp/resend", too_long).await.says(), said(400, "Invalid email"));
+    for otp in ["573587", "22344", "fee325666ab", "1", "12345678901234567890"] {
+        let reply = app.post("/v1/otp/verify", json!({ "otp": otp, "identity": "never@zap.com" })).await;
+        assert_eq!(
+            reply.headers["countersign-reason"], "nothing_pending",
+            "{otp}: a code, not the right one"
+        );
+    }
+}
+
+/// Each request has every fault from its row on; the first one decides.
+#[tokio::test]
+async fn faults_are_looked_for_in_the_documented_order() {
+    let mut acme = countersign_core::testkit::tenant("acme");
+    acme.policy.allowed_regions = vec!["SE".into()];
+    let app = App::build(json!({ "tenants": { "acme": { "reason_header": true } } }), acme);
+    let (abroad, resend) = (r#"{"phoneNumber":"+2348011111111"}"#, "/v1/otp/resend");
+    let long_enough = json!({ "phoneNumber": "+46701740605" });
+    assert_eq!(app.post(resend, long_enough).await.says(), said(200, "OTP ReSent"));
+    let own_and_cooling = r#"{"phoneNumber":"+46701740605"}"#;
+    for (path, token, media_type, body, status, reason) in [
+        ("/v1/otp/x", "none", "text/plain", "{", 404, None),
+        (resend, "none", "text/plain", "{", 401, None),
+        (resend, "check-only", "text/plain", "{", 403, Some("not_permitted")),
+        (resend, TOKEN, "text/plain", "{}", 400, Some("malformed")),
+        (resend, TOKEN, "application/json", "{", 400, Some("malformed")),
+        (resend, TOKEN, "application/json", r#"{"email":7,"phoneNumber":"0"}"#, 400, Some("malformed")),
+        (resend, TOKEN, "application/json", "{}", 400, Some("missing_field")),
+        (resend, TOKEN, "application/json", r#"{"phoneNumber":"0"}"#, 400, Some("invalid_phone")),
+        (resend, TOKEN, "application/json", abroad, 200, None),
+        (resend, TOKEN, "application/json", own_and_cooling, 400, Some("cooldown")),
+    ] {
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", media_type);
+        let reply = app.call(request.body(Body::from(body)).unwrap()).await;
+        let said = reply.headers.get("countersign-reason").map(|value| value.to_str().unwrap());
+        assert_eq!((reply.status.as_u16(), said), (status, reason), "{path} {token} {media_type} {body}");
+    }
+}
+
 #[tokio::test]
 async fn two_tokens_or_a_token_of_another_kind_are_no_token() {
     let app = App::new();
@@ -181,6 +242,12 @@ fn a_section_that_names_what_does_not_exist_is_refused() {
             json!({ "tenants": hook("http://app.example") }),
             "forgot_password_hook of tenant \"acme\": not https",
         ),
+        (
+            json!({ "tenants": { "acme": {
+                "directory_hook": { "url": "http://app.example", "signing_keys": ["k"] },
+            } } }),
+            "directory_hook of tenant \"acme\": not https",
+        ),
     ] {
         assert_eq!(App::open(read(section).unwrap()).err().unwrap().to_string(), why);
     }
@@ -190,7 +257,10 @@ fn a_section_that_names_what_does_not_exist_is_refused() {
 fn no_secret_is_printed() {
     let config = read(json!({
         "tokens": [{ "tenant": "acme", "token": "the-token" }],
-        "tenants": { "acme": { "forgot_password_hook": { "url": "https://app.example/the-path", "signing_keys": ["the-key"] } } },
+        "tenants": { "acme": {
+            "forgot_password_hook": { "url": "https://app.example/the-path", "signing_keys": ["the-key"] },
+            "directory_hook": { "url": "https://app.example/the-path", "signing_keys": ["the-key"] },
+        } },
     }));
     let printed = format!("{:?}", config.unwrap());
     for secret in ["the-token", "the-path", "the-key", "digest"] {

@@ -1,0 +1,76 @@
+//! Who stands behind a username: the tenant's own directory, asked over a hook where there is one, and
+//! the names that were bound at generate.
+//!
+//! With a hook every name is asked there, and every name is looked up here too: otherwise the time of an
+//! answer, or an outage of the hook, would tell a bound name from one that nobody has.
+
+use std::collections::BTreeMap;
+
+use countersign_core::directory::{Directory, UserBy};
+use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::auth::Caller;
+use super::error::Problem;
+use super::request::{parse_email, parse_phone};
+use super::value::Value;
+use crate::hooks::LookupHook;
+use crate::json;
+
+/// The addresses of a username, e-mail first; none if nobody has it. What the hook says goes before
+/// what was bound at generate.
+///
+/// # Errors
+/// The store or the hook does not answer, whoever was asked for.
+pub(super) async fn addresses_of(
+    directory: &Directory,
+    caller: &Caller,
+    username: &str,
+) -> Result<Vec<Recipient>, Problem> {
+    let asked = match &caller.directory {
+        Some(hook) => ask(&**hook, caller, username).await?,
+        None => Vec::new(),
+    };
+    let bound = directory.find(&caller.tenant.id, UserBy::Username(username)).await?;
+    Ok(match bound {
+        Some(user) if asked.is_empty() => addresses(user.email, user.phone).collect(),
+        _ => asked,
+    })
+}
+
+/// Both addresses as recipients, e-mail first.
+pub(super) fn addresses(
+    email: Option<EmailAddress>,
+    phone: Option<PhoneNumber>,
+) -> impl Iterator<Item = Recipient> {
+    email.map(Recipient::Email).into_iter().chain(phone.map(Recipient::Phone))
+}
+
+/// The addresses in the hook's answer. One that cannot be used counts as absent: an error would tell that
+/// somebody has the name.
+async fn ask(hook: &dyn LookupHook, caller: &Caller, username: &str) -> Result<Vec<Recipient>, Problem> {
+    #[derive(Serialize)]
+    struct Question<'a> {
+        username: &'a str,
+    }
+    let question = serde_json::to_vec(&Question { username }).expect("a text is JSON");
+    let answer = hook.ask(Zeroizing::new(question)).await?;
+    let broken = || Problem::unavailable(&"the directory hook answered something else than addresses");
+    let mut members: BTreeMap<String, Value> = json::parse(&answer).map_err(|_| broken())?;
+    let mut member = |name| match members.remove(name) {
+        Some(Value::Text(text)) if !text.is_empty() => Ok(Some(text)),
+        None | Some(Value::Null | Value::Text(_)) => Ok(None),
+        Some(Value::Other) => Err(broken()),
+    };
+    let (email, phone) = (member("email")?, member("phoneNumber")?);
+    let written = usize::from(email.is_some()) + usize::from(phone.is_some());
+    let email = email.and_then(|text| parse_email(&text));
+    let phone = phone.and_then(|text| parse_phone(&text, &caller.tenant.policy, caller.options.phone_max));
+    let usable: Vec<Recipient> = addresses(email, phone).collect();
+    if usable.len() < written {
+        let tenant = caller.tenant.id.as_str();
+        tracing::warn!(tenant, "a directory hook answered an address that cannot be used");
+    }
+    Ok(usable)
+}
