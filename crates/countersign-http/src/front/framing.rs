@@ -12,7 +12,7 @@
 pub(super) const MAX_HEAD: usize = 16 * 1024;
 
 /// The most fields a head may have.
-const MAX_FIELDS: usize = 64;
+pub(super) const MAX_FIELDS: usize = 64;
 
 /// Why a connection is not read any further.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -263,7 +263,7 @@ fn is_token(b: u8) -> bool {
 
 /// A path with its query, or the absolute form that proxies use (RFC 9112, section 3.2). Brackets are
 /// let through though RFC 3986 wants them encoded: query strings of form libraries have them.
-fn is_target(target: &[u8]) -> bool {
+pub(super) fn is_target(target: &[u8]) -> bool {
     let visible = |b: u8| b.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&b);
     match target {
         [b'/', ..] | b"*" => target.iter().copied().all(visible),

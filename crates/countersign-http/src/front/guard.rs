@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::framing::{Fault, Framing, Verdict};
+use super::socket::Socket;
 
 /// The method of the request that stands for what was refused.
 pub(super) const REFUSED: &str = "COUNTERSIGN-REFUSED";
@@ -26,14 +27,6 @@ const REFUSED_HEAD: &[u8] = b"COUNTERSIGN-REFUSED / HTTP/1.1\r\nhost: -\r\nconne
 
 /// No chunk begins with it: hyper gives up the body, and its reader learns of it.
 const POISON: &[u8] = b"\0";
-
-/// How long a closing connection is read on, so that the client gets to read our answer before the
-/// system resets a connection with unread bytes, and how many bytes that may be.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 1024 * 1024;
-
-/// How long a client may leave our answer unread.
-const WRITE_STALL: Duration = Duration::from_secs(30);
 
 /// Why a connection is not read any further, shared with the service behind hyper.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +66,7 @@ enum Waiting {
 /// A connection between the network and hyper.
 #[derive(Debug)]
 pub(super) struct Guard<IO> {
-    io: IO,
+    io: Socket<IO>,
     framing: Framing,
     /// Received and not passed on. Empty as long as messages arrive in one piece.
     held: BytesMut,
@@ -87,18 +80,22 @@ pub(super) struct Guard<IO> {
     deadline: Instant,
     /// Set to `deadline` or earlier: moving a timer costs more than finding that it came too early.
     timer: Pin<Box<Sleep>>,
-    write_stall: Option<Pin<Box<Sleep>>>,
-    linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Guard<IO> {
-    /// Guards a fresh connection.
-    pub(super) fn new(io: IO, patience: Patience, refusal: Refusal) -> Self {
-        let deadline = Instant::now() + patience.head;
-        Self {
+    /// Guards a connection that began at `began` and of which these bytes were read already.
+    pub(super) fn new(
+        io: Socket<IO>,
+        began: Instant,
+        read: &[u8],
+        patience: Patience,
+        refusal: Refusal,
+    ) -> Self {
+        let deadline = began + patience.head;
+        let mut guard = Self {
             io,
             framing: Framing::new(),
-            held: BytesMut::new(),
+            held: read.into(),
             cleared: 0,
             refusal,
             ended: false,
@@ -106,9 +103,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guard<IO> {
             waiting: Some(Waiting::Head),
             deadline,
             timer: Box::pin(tokio::time::sleep_until(deadline)),
-            write_stall: None,
-            linger: None,
-        }
+        };
+        guard.judge_held();
+        guard
     }
 
     /// Judges what `out` got beyond `start`: what is good stays there, what cannot be told yet is held
@@ -194,14 +191,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guard<IO> {
         }
         Poll::Pending
     }
-
-    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let stall = self.write_stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL)));
-        stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
 }
 
-fn status(fault: Fault) -> StatusCode {
+/// What a fault is answered with.
+pub(super) fn status(fault: Fault) -> StatusCode {
     match fault {
         Fault::Malformed => StatusCode::BAD_REQUEST,
         Fault::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -245,14 +238,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        match Pin::new(&mut this.io).poll_write(cx, bytes) {
-            Poll::Pending => this.poll_stalled(cx),
-            done @ Poll::Ready(_) => {
-                this.write_stall = None;
-                done
-            }
-        }
+        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -260,14 +246,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        match Pin::new(&mut this.io).poll_write_vectored(cx, bytes) {
-            Poll::Pending => this.poll_stalled(cx),
-            done @ Poll::Ready(_) => {
-                this.write_stall = None;
-                done
-            }
-        }
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -280,28 +259,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.linger.is_none() {
-            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
-            if !this.ended && this.framing.in_head() && this.held.is_empty() {
-                return Poll::Ready(Ok(())); // everything was read
-            }
-            this.linger = Some((Box::pin(tokio::time::sleep(LINGER)), LINGER_BYTES));
-        }
-        let (timer, budget) = this.linger.as_mut().expect("set above");
-        let mut scratch = [0; 4096];
-        loop {
-            let mut buffer = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut this.io).poll_read(cx, &mut buffer) {
-                Poll::Pending => return timer.as_mut().poll(cx).map(Ok),
-                Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(())) => {
-                    let read = buffer.filled().len();
-                    if read == 0 || read > *budget {
-                        return Poll::Ready(Ok(()));
-                    }
-                    *budget -= read;
-                }
-            }
-        }
+        let all_read = !this.ended && this.framing.in_head() && this.held.is_empty();
+        this.io.poll_close(cx, all_read)
     }
 }

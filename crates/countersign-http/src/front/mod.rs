@@ -3,15 +3,20 @@
 //! `axum::serve` holds half-sent heads open for ever and reads bodies of any length in any time. Here
 //! a connection has 10 seconds per head and per body, 16 KiB and 64 fields per head, 16 KiB per body,
 //! and one reading of where a message ends ([`framing`]); there is a most number of connections, and an
-//! end to all of it when the service leaves.
+//! end to all of it when the service leaves. The same holds for HTTP/2 without TLS, which the same port
+//! speaks to who begins with its preface ([`preface`], [`http2`]).
 //!
 //! What is refused here still goes through the service, as a request that carries [`Refused`], so that
 //! every answer has the same headers and its line in the access log.
 
 mod body;
 mod client;
+mod frames;
 mod framing;
 mod guard;
+mod http2;
+mod preface;
+mod socket;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -30,6 +35,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 use tower::Service;
 
 pub use body::MAX_BODY;
@@ -37,6 +43,8 @@ pub use client::{ClientAddr, InvalidNetwork, Network, TrustedProxies};
 
 use crate::ops::Readiness;
 use guard::{Guard, Patience, Refusal};
+use preface::Opening;
+use socket::Socket;
 
 /// In a request's extensions: it was refused before it could be read. The answer is this status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +53,8 @@ pub(crate) struct Refused(pub(crate) StatusCode);
 /// How patient and how roomy the front is.
 #[derive(Clone, Debug)]
 pub struct FrontOptions {
-    /// Connections at a time; one more is told to come back.
+    /// Connections at a time; one more is told to come back. Also requests at a time over HTTP/2, where one
+    /// connection carries many.
     pub max_connections: usize,
     /// For a head, from the connection's beginning or the head's first byte.
     pub head_timeout: Duration,
@@ -103,7 +112,13 @@ pub async fn serve(
 ) -> usize {
     let (phase, watch) = watch::channel(Phase::Open);
     let places = options.max_connections.clamp(1, Semaphore::MAX_PERMITS >> 1);
-    let front = Arc::new(Front { service, options, places: Arc::new(Semaphore::new(places)), phase: watch });
+    let front = Arc::new(Front {
+        service,
+        options,
+        places: Arc::new(Semaphore::new(places)),
+        streams: Semaphore::new(places),
+        phase: watch,
+    });
     let accepting: Vec<_> =
         listeners.into_iter().map(|listener| tokio::spawn(accept(front.clone(), listener))).collect();
 
@@ -127,6 +142,8 @@ struct Front {
     service: Router,
     options: FrontOptions,
     places: Arc<Semaphore>,
+    /// Room for requests over HTTP/2. HTTP/1 needs none: there a connection has one request at a time.
+    streams: Semaphore,
     phase: watch::Receiver<Phase>,
 }
 
@@ -170,11 +187,41 @@ async fn connection<IO>(front: Arc<Front>, io: IO, peer: IpAddr, place: OwnedSem
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let began = Instant::now();
+    let mut socket = Socket::new(io);
+    let mut phase = front.phase.clone();
+    let opening = tokio::select! {
+        opening = preface::read(&mut socket, began + front.options.head_timeout) => opening,
+        // Nothing worth an answer has come yet.
+        _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
+    };
+    match opening {
+        Ok(Opening::Http1(read)) => http1(&front, socket, began, &read, peer).await,
+        Ok(Opening::Http2) => http2::serve(front, socket, began, peer).await,
+        Err(_) => {}
+    }
+    drop(place);
+}
+
+/// Serves a connection of HTTP/1 of which these bytes were read already.
+async fn http1<IO>(front: &Front, socket: Socket<IO>, began: Instant, read: &[u8], peer: IpAddr)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let options = &front.options;
     let refusal = Refusal::default();
     let patience = Patience { head: options.head_timeout, idle: options.idle_timeout };
-    let guard = Guard::new(io, patience, refusal.clone());
-    let service = hyper::service::service_fn(|request| exchange(&front, &refusal, peer, request));
+    let guard = Guard::new(socket, began, read, patience, refusal.clone());
+    let service = hyper::service::service_fn(async |request: Request<Incoming>| {
+        let refused = refusal.get().filter(|_| request.method().as_str() == guard::REFUSED);
+        let (mut response, refused) = exchange(front, peer, request, refused).await?;
+        // After a refusal the rest of the stream is not to be trusted, or not worth reading.
+        let stream_lost = refused.is_some_and(|status| status != StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        if stream_lost || options.readiness.is_leaving() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok::<_, Infallible>(response)
+    });
     let connection = http1::Builder::new()
         // The guard keeps the time for heads: it knows an idle connection from a slow one, which hyper
         // does not, and sets its timer once per connection and not once per request.
@@ -194,23 +241,18 @@ where
         _ = connection.as_mut() => {}
         _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
     }
-    drop(place);
 }
 
-/// One request and its answer.
+/// One request and its answer, with the status if it was `refused` already or is because of its body.
 async fn exchange(
     front: &Front,
-    refusal: &Refusal,
     peer: IpAddr,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+    refused: Option<StatusCode>,
+) -> Result<(Response<Body>, Option<StatusCode>), Infallible> {
     let (mut parts, body) = request.into_parts();
     let options = &front.options;
     parts.extensions.insert(options.trusted_proxies.client(peer, &parts.headers));
-    let refused = match refusal.get() {
-        Some(status) if parts.method.as_str() == guard::REFUSED => Some(status),
-        _ => None,
-    };
     let body = match refused {
         Some(status) => Err(status),
         None => body::read(&parts.headers, body, options.body_timeout).await,
@@ -220,13 +262,8 @@ async fn exchange(
         parts.extensions.insert(Refused(status));
     }
     let request = Request::from_parts(parts, Body::from(body.unwrap_or_default()));
-    let mut response = front.service.clone().call(request).await?;
-    // After a refusal the rest of the stream is not to be trusted, or not worth reading.
-    let stream_lost = refused.is_some_and(|status| status != StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    if stream_lost || options.readiness.is_leaving() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    Ok(response)
+    let response = front.service.clone().call(request).await?;
+    Ok((response, refused))
 }
 
 #[cfg(test)]

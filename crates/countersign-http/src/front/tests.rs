@@ -6,13 +6,18 @@ use std::net::SocketAddr;
 
 use axum::Extension;
 use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, Uri};
 use axum::routing::{get, post};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::observe::Observe;
+
+mod http2;
 
 /// A front with a small service behind it.
 struct Server {
@@ -30,6 +35,23 @@ impl Server {
             .route("/panic", get(async || -> &'static str { panic!("on purpose") }))
             .route("/slow", get(async || tokio::time::sleep(Duration::from_millis(300)).await))
             .route("/stuck", get(std::future::pending::<()>))
+            .route(
+                "/seen",
+                get(async |uri: Uri, headers: HeaderMap| {
+                    format!("{uri} {}", headers["host"].to_str().unwrap())
+                }),
+            )
+            .route(
+                "/trailers",
+                get(async || {
+                    let trailers = HeaderMap::from_iter([(
+                        HeaderName::from_static("grpc-status"),
+                        HeaderValue::from_static("0"),
+                    )]);
+                    let frames = [Frame::data(Bytes::from_static(b"body")), Frame::trailers(trailers)];
+                    Body::new(StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>))))
+                }),
+            )
             .layer(Observe::plain("test"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
