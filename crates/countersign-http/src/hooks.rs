@@ -107,8 +107,7 @@ pub trait HookClient: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The URL or the keys cannot be used.
-    fn connect_lookup(&self, target: &HookTarget) -> Result<Arc<dyn LookupHook>, InvalidHook> {
-        let _never_called = target;
+    fn connect_lookup(&self, _: &HookTarget) -> Result<Arc<dyn LookupHook>, InvalidHook> {
         Err(InvalidHook("this program asks no hooks".into()))
     }
 }

@@ -7,6 +7,7 @@ mod canary;
 mod cli;
 mod crash;
 mod dev;
+mod enumeration;
 mod faults;
 mod guessing;
 mod native;

@@ -1,0 +1,168 @@
+//! Where end users' devices call directly, nobody learns who is registered: the same calls get the
+//! same answers (status, headers in their order, body, length), whether they are about somebody who is
+//! known or somebody who is not, from the first message until both are held; and to be held looks like to
+//! have used everything up.
+
+use std::fmt::Debug;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp};
+
+const HOUR: u64 = 3600;
+
+/// What is done about both people, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    /// The API's call of this name.
+    Call(&'static str),
+    Wait(u64),
+}
+
+use Step::{Call, Wait};
+
+/// Every answer that a caller can bring about, in three days: too soon, used up, expired, too often, and
+/// at last held.
+fn three_days(send: &'static str, check: &'static str) -> Vec<Step> {
+    let mut steps = vec![Call(send), Call(send), Wait(29), Call(send), Wait(1), Call(send)];
+    steps.extend([Call(check); 6]);
+    steps.extend([Call(send), Wait(600), Call(check), Call(send), Wait(600), Call(check), Wait(24 * HOUR)]);
+    for _day in 0..3 {
+        for _verification in 0..5 {
+            steps.extend([Call(send), Call(check), Call(check), Call(check), Call(check), Call(check)]);
+            steps.extend([Call(check), Call(send), Wait(2 * HOUR)]);
+        }
+        steps.push(Wait(24 * HOUR));
+    }
+    steps.extend([Call(check), Call(send)]);
+    steps
+}
+
+/// Everything of an answer but what differs between any two.
+fn seen(answer: &Answer) -> impl PartialEq + Debug + use<> {
+    let own = |(name, _): &&(String, String)| !["x-request-id", "date"].contains(&name.as_str());
+    let headers: Vec<(String, String)> = answer.headers.iter().filter(own).cloned().collect();
+    (answer.status, headers, answer.body.clone())
+}
+
+/// Takes the steps about both people, who get equal answers. Answers with the last of them, to the
+/// calls in their order.
+async fn alike<A: AsyncFn(&str, &str) -> Answer>(
+    app: &TestApp,
+    [known, unknown]: [&str; 2],
+    steps: &[Step],
+    ask: A,
+) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for (n, step) in steps.iter().enumerate() {
+        match step {
+            Wait(seconds) => app.advance(*seconds),
+            Call(call) => {
+                let (first, second) = (ask(call, known).await, ask(call, unknown).await);
+                assert_eq!(seen(&first), seen(&second), "step {n}: {step:?}");
+                answers.push(first);
+            }
+        }
+    }
+    answers
+}
+
+async fn held(app: &TestApp, address: &str) -> bool {
+    let recipient = app.get(&format!("/v1/recipients/{}", address.replace('+', "%2B"))).await.json();
+    recipient["held"] == true && recipient["held_reason"] == "consecutive_failures"
+}
+
+async fn zap(app: &TestApp, call: &str, who: &str) -> Answer {
+    let member = match who.as_bytes() {
+        [b'+', ..] => "phoneNumber",
+        text if text.contains(&b'@') => "email",
+        _ => "username",
+    };
+    let (path, body): (&str, Value) = match call {
+        "resend" => ("/v1/otp/resend", json!({ member: who })),
+        "forgot" => ("/v1/otp/forgotPassword", json!({ "identity": who })),
+        // No drawn code has letters.
+        _ => ("/v1/otp/verify", json!({ "identity": who, "otp": "wrong0" })),
+    };
+    app.call("POST", path, &[("authorization", "Bearer dev-zap-token")], Some(body)).await
+}
+
+/// A service where Ann is registered, and was sent a code two days ago. That there once was one is told
+/// by a check before the next is sent ("expired"), as the page has it; who is registered is not.
+async fn with_ann() -> TestApp {
+    let app = TestApp::new();
+    let body = json!({"userId": "ann", "email": "ann@example.com", "phoneNumber": "+12125550123",
+        "username": "ann_1"});
+    let generated = app.call("POST", "/v1/otp/", &[("authorization", "Bearer dev-zap-token")], Some(body));
+    assert_eq!(generated.await.status, 200);
+    assert_eq!(app.sent().await.len(), 2);
+    app.advance(48 * HOUR);
+    app
+}
+
+#[tokio::test]
+async fn zap_answers_alike_about_known_and_unknown_people_until_both_are_held() {
+    for pair in [["ann_1", "nob_2"], ["ann@example.com", "nob@example.com"], ["+12125550123", "+12125550124"]]
+    {
+        let app = with_ann().await;
+        let answers =
+            alike(&app, pair, &three_days("resend", "check"), async |call, who| zap(&app, call, who).await)
+                .await;
+        assert!(held(&app, if pair[0] == "ann_1" { "ann@example.com" } else { pair[0] }).await, "{pair:?}");
+        let texts: std::collections::BTreeSet<String> = answers.iter().map(|a| a.text("data")).collect();
+        let all = ["Invalid OTP", "OTP ReSent", "OTP expired", "Too many attempts", "Too many requests"];
+        assert_eq!(texts.iter().map(String::as_str).collect::<Vec<_>>(), all, "{pair:?}");
+        app.sent().await;
+    }
+}
+
+#[tokio::test]
+async fn zap_asks_nobody_for_a_password_reset_that_says_who_exists() {
+    for pair in [["ann_1", "nob_2"], ["ann@example.com", "nob@example.com"]] {
+        let app = with_ann().await;
+        let mut steps = Vec::new();
+        for wait in [1, 28, 1, 60, 120, 240, 600, HOUR, HOUR] {
+            steps.extend([Call("forgot"), Wait(wait)]);
+        }
+        alike(&app, pair, &steps, async |call, who| zap(&app, call, who).await).await;
+        app.sent().await;
+    }
+}
+
+/// Who is held is not told apart from who has used up all messages and guesses: only the time to wait is
+/// another one.
+#[tokio::test]
+async fn zap_answers_about_somebody_held_as_about_somebody_who_used_everything_up() {
+    let app = with_ann().await;
+    let bob = "bob@example.com";
+    alike(&app, ["ann@example.com", "nob@example.com"], &three_days("resend", "check"), async |call, who| {
+        zap(&app, call, who).await
+    })
+    .await;
+    for wait in [30, 60, 120, 240, 0] {
+        assert_eq!(zap(&app, "resend", bob).await.status, 200);
+        app.advance(wait);
+    }
+    assert!(held(&app, "ann@example.com").await && !held(&app, bob).await);
+    let masked = |mut answer: Answer| {
+        for (name, value) in &mut answer.headers {
+            if name == "retry-after" {
+                *value = "…".to_owned();
+            }
+        }
+        format!("{:?}", seen(&answer))
+    };
+    let used_up = zap(&app, "resend", bob).await;
+    assert_eq!(used_up.text("data"), "Too many requests");
+    assert_eq!(masked(zap(&app, "resend", "ann@example.com").await), masked(used_up));
+
+    let carol = "carol@example.com";
+    zap(&app, "resend", carol).await;
+    for _ in 0..5 {
+        zap(&app, "check", carol).await;
+    }
+    let used_up = zap(&app, "check", carol).await;
+    assert_eq!(used_up.text("data"), "Too many attempts");
+    assert_eq!(masked(zap(&app, "check", "ann@example.com").await), masked(used_up));
+    app.sent().await;
+}
