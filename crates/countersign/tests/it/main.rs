@@ -15,3 +15,4 @@ mod peer_faults;
 mod races;
 mod serve;
 mod support;
+mod swap;

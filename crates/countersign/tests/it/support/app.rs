@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use countersign::config::ServiceConfig;
 use countersign::dev;
 use countersign::service::{Parts, Service};
 use countersign_core::dispatcher::Dispatcher;
@@ -62,7 +63,21 @@ impl TestApp {
         Self::over(Arc::new(Down), Arc::new(keys()), None)
     }
 
+    /// Over the reference engine, with a configuration of the test's own.
+    pub(crate) fn serving(config: ServiceConfig) -> Self {
+        Self::assemble(Arc::new(MemoryEngine::new(keys())), Arc::new(keys()), None, config)
+    }
+
     fn over(engine: Arc<dyn Engine>, keys: Arc<KeyRing>, folder: Option<tempfile::TempDir>) -> Self {
+        Self::assemble(engine, keys, folder, dev::config())
+    }
+
+    fn assemble(
+        engine: Arc<dyn Engine>,
+        keys: Arc<KeyRing>,
+        folder: Option<tempfile::TempDir>,
+        config: ServiceConfig,
+    ) -> Self {
         // The hooks' client wants one, even if no hook is configured.
         let _already_there = rustls::crypto::ring::default_provider().install_default();
         let (clock, provider) = (Arc::new(ManualClock::default()), RecordingProvider::new("recorder"));
@@ -74,7 +89,7 @@ impl TestApp {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SeededEntropy::default()),
             routes,
-            config: dev::config(),
+            config,
         });
         let dispatcher = Arc::clone(&service.dispatcher);
         let api = service.router(Readiness::default(), None, None).unwrap();
@@ -84,6 +99,11 @@ impl TestApp {
     /// A call with the demo key.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call("POST", path, &[("authorization", &format!("Bearer {DEMO}"))], Some(body)).await
+    }
+
+    /// A call with another bearer token.
+    pub(crate) async fn post_as(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.call("POST", path, &[("authorization", &format!("Bearer {token}"))], Some(body)).await
     }
 
     /// A look with the demo key.
