@@ -5,13 +5,18 @@
 //! looked at and whatever the type it is read into. `serde_json` alone would keep the last of two
 //! members wherever it reads into a map or ignores what it does not know.
 
+mod member;
 mod strict;
+mod texts;
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+
+pub use member::Member;
+pub use texts::{Texts, UnknownFields};
 
 /// The deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 16;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::hooks::HookTarget;
+use crate::json::UnknownFields;
 
 /// The dialect's section of the configuration.
 #[derive(Debug, Default, Deserialize)]
@@ -178,17 +179,6 @@ impl From<RateStatus> for StatusCode {
             RateStatus::TooManyRequests => Self::TOO_MANY_REQUESTS,
         }
     }
-}
-
-/// What an unknown member of a body does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UnknownFields {
-    /// The request is malformed.
-    #[default]
-    Refuse,
-    /// Nothing.
-    Ignore,
 }
 
 /// The most digits of a phone number as it is written.

@@ -14,9 +14,8 @@ use zeroize::Zeroizing;
 use super::auth::Caller;
 use super::error::Problem;
 use super::request::{parse_email, parse_phone};
-use super::value::Value;
 use crate::hooks::LookupHook;
-use crate::json;
+use crate::json::{self, Member};
 
 /// The addresses of a username, e-mail first; none if nobody has it. What the hook says goes before
 /// what was bound at generate.
@@ -57,11 +56,11 @@ async fn ask(hook: &dyn LookupHook, caller: &Caller, username: &str) -> Result<V
     let question = serde_json::to_vec(&Question { username }).expect("a text is JSON");
     let answer = hook.ask(Zeroizing::new(question)).await?;
     let broken = || Problem::unavailable(&"the directory hook answered something else than addresses");
-    let mut members: BTreeMap<String, Value> = json::parse(&answer).map_err(|_| broken())?;
+    let mut members: BTreeMap<String, Member> = json::parse(&answer).map_err(|_| broken())?;
     let mut member = |name| match members.remove(name) {
-        Some(Value::Text(text)) if !text.is_empty() => Ok(Some(text)),
-        None | Some(Value::Null | Value::Text(_)) => Ok(None),
-        Some(Value::Other) => Err(broken()),
+        Some(Member::Text(text)) if !text.is_empty() => Ok(Some(text)),
+        None | Some(Member::Null | Member::Text(_)) => Ok(None),
+        Some(Member::Number(_) | Member::Other) => Err(broken()),
     };
     let (email, phone) = (member("email")?, member("phoneNumber")?);
     let written = usize::from(email.is_some()) + usize::from(phone.is_some());

@@ -19,7 +19,6 @@ mod request;
 mod response;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use std::sync::Arc;
 
@@ -31,9 +30,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 
 pub use auth::InvalidConfig;
-pub use config::{
-    Auth, Config, MultiDestination, Options, PhoneMax, RateStatus, Scope, Token, UnknownFields,
-};
+pub use config::{Auth, Config, MultiDestination, Options, PhoneMax, RateStatus, Scope, Token};
 
 use crate::front::MAX_BODY;
 use crate::headers::is_json;

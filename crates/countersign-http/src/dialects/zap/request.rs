@@ -5,18 +5,15 @@
 //! `null` and the empty text count as absent. Unknown members are refused, unless the tenant ignores
 //! them.
 
-use std::collections::BTreeMap;
-
 use countersign_core::code::Code;
 use countersign_core::policy::Policy;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
 use zeroize::Zeroizing;
 
 use super::auth::Caller;
-use super::config::{PhoneMax, UnknownFields};
+use super::config::PhoneMax;
 use super::error::{Field, Problem, Required};
-use super::value::Value;
-use crate::json;
+use crate::json::Texts;
 
 /// The most bytes of an e-mail address: "Max length: 320 chars".
 const EMAIL_MAX: usize = 320;
@@ -71,11 +68,11 @@ pub(super) enum Identity {
 
 impl Generate {
     pub(super) fn parse(body: &[u8], caller: &Caller) -> Result<Self, Problem> {
-        let texts = Texts::read(body, &["userId", "email", "phoneNumber", "username"], &[], caller)?;
+        let texts = read(body, &["userId", "email", "phoneNumber", "username"], &[], caller)?;
         if texts.get("email").is_none() && texts.get("phoneNumber").is_none() {
             return Err(Problem::Missing(Required::EmailOrPhone));
         }
-        let user_id = texts.required("userId", Required::UserId)?;
+        let user_id = required(&texts, "userId", Required::UserId)?;
         if user_id.chars().count() > USER_ID_MAX {
             return Err(Problem::Malformed);
         }
@@ -85,7 +82,7 @@ impl Generate {
 
 impl Resend {
     pub(super) fn parse(body: &[u8], caller: &Caller) -> Result<Self, Problem> {
-        let texts = Texts::read(body, &["email", "phoneNumber", "username"], &[], caller)?;
+        let texts = read(body, &["email", "phoneNumber", "username"], &[], caller)?;
         if texts.is_empty() {
             return Err(Problem::Missing(Required::EmailPhoneOrUsername));
         }
@@ -95,27 +92,27 @@ impl Resend {
 
 impl Verify {
     pub(super) fn parse(body: &[u8], caller: &Caller) -> Result<Self, Problem> {
-        let texts = Texts::read(body, &["otp", "identity"], &[], caller)?;
-        let otp = texts.required("otp", Required::Otp)?;
-        let identity = texts.required("identity", Required::Identity)?;
+        let texts = read(body, &["otp", "identity"], &[], caller)?;
+        let otp = required(&texts, "otp", Required::Otp)?;
+        let identity = required(&texts, "identity", Required::Identity)?;
         Ok(Self { identity: Identity::parse(identity, caller)?, otp: parse_otp(otp)? })
     }
 }
 
 impl ForgotPassword {
     pub(super) fn parse(body: &[u8], caller: &Caller) -> Result<Self, Problem> {
-        let texts = Texts::read(body, &["identity"], &[], caller)?;
-        let identity = texts.required("identity", Required::Identity)?;
+        let texts = read(body, &["identity"], &[], caller)?;
+        let identity = required(&texts, "identity", Required::Identity)?;
         Ok(Self { identity: Identity::parse_without_phone(identity, caller)? })
     }
 }
 
 impl ResetPassword {
     pub(super) fn parse(body: &[u8], caller: &Caller) -> Result<Self, Problem> {
-        let mut texts = Texts::read(body, &["identity", "otp", "newPassword"], &["userId"], caller)?;
-        let new_password = texts.0.remove("newPassword");
-        let otp = texts.required("otp", Required::Otp)?;
-        let presented = texts.required("identity", Required::Identity)?;
+        let mut texts = read(body, &["identity", "otp", "newPassword"], &["userId"], caller)?;
+        let new_password = texts.take("newPassword");
+        let otp = required(&texts, "otp", Required::Otp)?;
+        let presented = required(&texts, "identity", Required::Identity)?;
         let new_password = new_password.ok_or(Problem::Missing(Required::NewPassword))?;
         let identity = Identity::parse_without_phone(presented, caller)?;
         Ok(Self { identity, presented: presented.to_owned(), otp: parse_otp(otp)?, new_password })
@@ -210,41 +207,11 @@ fn parse_otp(text: &str) -> Result<Code, Problem> {
     code.ok_or(Problem::Invalid(Field::Otp))
 }
 
-/// The members of a body that are there: not absent, not `null`, not empty.
-struct Texts(BTreeMap<String, Zeroizing<String>>);
+/// The members that are there, of the call's own and those that may be anything.
+fn read(body: &[u8], known: &[&str], ignored: &[&str], caller: &Caller) -> Result<Texts, Problem> {
+    Texts::read(body, known, ignored, caller.options.unknown_fields).map_err(|_| Problem::Malformed)
+}
 
-impl Texts {
-    /// Reads a body that may have the members `known`, which are texts, and `ignored`, which may be
-    /// anything.
-    fn read(body: &[u8], known: &[&str], ignored: &[&str], caller: &Caller) -> Result<Self, Problem> {
-        let members: BTreeMap<String, Value> = json::parse(body).map_err(|_| Problem::Malformed)?;
-        let mut texts = BTreeMap::new();
-        for (name, value) in members {
-            match value {
-                Value::Text(text) if known.contains(&&*name) => {
-                    if !text.is_empty() {
-                        texts.insert(name, text);
-                    }
-                }
-                Value::Null if known.contains(&&*name) => {}
-                Value::Other if known.contains(&&*name) => return Err(Problem::Malformed),
-                _ if ignored.contains(&&*name) => {}
-                _ if caller.options.unknown_fields == UnknownFields::Ignore => {}
-                _ => return Err(Problem::Malformed),
-            }
-        }
-        Ok(Self(texts))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|text| text.as_str())
-    }
-
-    fn required(&self, name: &str, required: Required) -> Result<&str, Problem> {
-        self.get(name).ok_or(Problem::Missing(required))
-    }
+fn required<'a>(texts: &'a Texts, name: &str, required: Required) -> Result<&'a str, Problem> {
+    texts.get(name).ok_or(Problem::Missing(required))
 }
