@@ -1,10 +1,85 @@
-//! Getting what the clients need. Each says what it does, and does it once.
+//! Getting what the clients need. Each says what it does, and does it once: a stamp beside what is
+//! installed holds the pins it was installed by.
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use anyhow::{Context, Result, bail};
+
+use super::{cache, source};
 use crate::apt;
+use crate::process::{output, run};
 
 /// Python itself, for the reference clients.
 pub(super) fn python() -> Result<()> {
     apt::ensure("the reference clients", &["python3"], &["python3"])
+}
+
+/// ZITADEL's Python client in a virtual environment of its own; answers that environment's `python`.
+pub(super) fn zitadel_python() -> Result<PathBuf> {
+    python()?;
+    let environment = cache("zitadel-python");
+    let requirements = source("zitadel-python/requirements.txt");
+    installed_once(&environment, &[&requirements], || {
+        if output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_err() {
+            apt::install("the virtual environment of ZITADEL's Python client", &["python3-venv"])?;
+        }
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+        let mut pip = Command::new(environment.join("bin/python"));
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--requirement",
+        ]);
+        run(pip.arg(&requirements))
+    })?;
+    Ok(environment.join("bin/python"))
+}
+
+/// ZITADEL's JavaScript client, with the tests copied beside it: a module is looked for beside the file
+/// that imports it. Answers the folder.
+pub(super) fn zitadel_javascript() -> Result<PathBuf> {
+    apt::ensure("ZITADEL's JavaScript client", &["node", "npm"], &["nodejs", "npm"])?;
+    let folder = cache("zitadel-javascript");
+    let (package, lock) =
+        (source("zitadel-javascript/package.json"), source("zitadel-javascript/package-lock.json"));
+    installed_once(&folder, &[&package, &lock], || {
+        for file in [&package, &lock] {
+            copy_into(&folder, file)?;
+        }
+        let words = ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"];
+        run(Command::new("npm").args(words).current_dir(&folder))
+    })?;
+    for entry in std::fs::read_dir(source("zitadel-javascript"))? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "js") {
+            copy_into(&folder, &file)?;
+        }
+    }
+    Ok(folder)
+}
+
+/// Installs into a folder unless that was done with the same pins before.
+fn installed_once(folder: &Path, pins: &[&Path], install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let pins = pins.iter().map(std::fs::read_to_string).collect::<Result<String, _>>()?;
+    let stamp = folder.with_extension("installed");
+    if std::fs::read_to_string(&stamp).is_ok_and(|before| before == pins) && folder.exists() {
+        return Ok(());
+    }
+    // Half an installation must not look like one.
+    let _missing = std::fs::remove_file(&stamp);
+    std::fs::create_dir_all(folder)?;
+    eprintln!("installing into {}", folder.display());
+    install()?;
+    std::fs::write(&stamp, pins).with_context(|| stamp.display().to_string())
+}
+
+fn copy_into(folder: &Path, file: &Path) -> Result<()> {
+    let Some(name) = file.file_name() else { bail!("{} has no name", file.display()) };
+    std::fs::copy(file, folder.join(name)).with_context(|| file.display().to_string())?;
+    Ok(())
 }

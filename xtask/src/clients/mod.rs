@@ -10,15 +10,18 @@ mod server;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::process::{root, target};
+use crate::process::{cargo, root, run, target};
 use crate::tally::Tally;
 use server::Server;
 
 /// One program that drives the service, and how to get it.
 struct Client {
-    name: &'static str,
+    /// The wire API that it speaks.
+    dialect: &'static str,
+    /// What is run.
+    about: &'static str,
     /// What the service is started with besides.
     service: &'static [&'static str],
     /// Installs what is missing; answers the command that runs the tests.
@@ -26,39 +29,63 @@ struct Client {
 }
 
 const CLIENTS: &[Client] = &[
-    client("zap", &[], || reference("zap_test.py")),
-    client("zap, samples", &[], || reference("zap_samples_test.py")),
+    client("zap", "by its document", || reference("zap_test.py")),
+    client("zap", "its samples", || reference("zap_samples_test.py")),
+    client("crypterium", "by its document", || reference("crypterium_test.py")),
+    client("crypterium", "its sample", || reference("crypterium_samples_test.py")),
+    client("enduserapi", "by its document", || reference("enduserapi_test.py")),
+    // The `ts` of the example.
+    client("enduserapi", "its example", || reference("enduserapi_samples_test.py"))
+        .served_with(&["--fixed-clock", "2025-04-16T03:24:54.369Z"]),
+    client("zitadel", "its samples", || reference("zitadel_samples_test.py")),
+    client("zitadel", "Connect, by Python", zitadel_python),
+    client("zitadel", "gRPC, by JavaScript", || zitadel_javascript("grpc.test.js")),
+    client("zitadel", "gRPC-Web, by JavaScript", || zitadel_javascript("grpc_web.test.js")),
+    client("zitadel", "gRPC, by Rust", zitadel_rust),
 ];
 
-const fn client(
-    name: &'static str,
-    service: &'static [&'static str],
-    ready: fn() -> Result<Command>,
-) -> Client {
-    Client { name, service, ready }
+const fn client(dialect: &'static str, about: &'static str, ready: fn() -> Result<Command>) -> Client {
+    Client { dialect, about, service: &[], ready }
+}
+
+impl Client {
+    const fn served_with(self, service: &'static [&'static str]) -> Self {
+        Self { service, ..self }
+    }
+
+    fn drive(&self, counted: impl Fn(&mut Command) -> Tally) -> Result<Tally> {
+        if !served(self.dialect)? {
+            eprintln!("skipped: dev mode does not serve {} yet", self.dialect);
+            return Ok(Tally::SKIPPED);
+        }
+        let mut command = (self.ready)()?;
+        let server = Server::start(self.service)?;
+        let tally = counted(command.env("COUNTERSIGN_URL", &server.url));
+        if tally.failed > 0 {
+            eprintln!("{}: the service said:\n{}", self.dialect, std::fs::read_to_string(server::log())?);
+        }
+        Ok(tally)
+    }
 }
 
 /// Runs them all, one after the other; `counted` runs a command and counts the tests that it reports.
 pub(crate) fn drive(counted: impl Fn(&mut Command) -> Tally) -> Tally {
     let mut total = Tally::default();
     for client in CLIENTS {
-        eprintln!("\n-- {}", client.name);
-        total += one(client, &counted).unwrap_or_else(|error| {
-            eprintln!("error: {}: {error:#}", client.name);
+        eprintln!("\n-- {}: {}", client.dialect, client.about);
+        total += client.drive(&counted).unwrap_or_else(|error| {
+            eprintln!("error: {}: {error:#}", client.about);
             Tally::FAILED
         });
     }
     total
 }
 
-fn one(client: &Client, counted: impl Fn(&mut Command) -> Tally) -> Result<Tally> {
-    let mut command = (client.ready)()?;
-    let server = Server::start(client.service)?;
-    let tally = counted(command.env("COUNTERSIGN_URL", &server.url));
-    if tally.failed > 0 {
-        eprintln!("{}: the service said:\n{}", client.name, std::fs::read_to_string(server::log())?);
-    }
-    Ok(tally)
+/// Whether dev mode serves a dialect.
+fn served(dialect: &str) -> Result<bool> {
+    let demo = std::fs::read_to_string(root().join("crates/countersign/src/dev/demo.toml"))?;
+    let demo: toml::Table = toml::from_str(&demo).context("what dev mode serves")?;
+    Ok(demo.get("dialects").is_some_and(|dialects| dialects.get(dialect).is_some()))
 }
 
 /// Where the clients' tests are.
@@ -76,6 +103,32 @@ fn reference(tests: &str) -> Result<Command> {
     let mut command = Command::new("python3");
     python_tests(&mut command, "reference", tests);
     Ok(command)
+}
+
+fn zitadel_python() -> Result<Command> {
+    let mut command = Command::new(install::zitadel_python()?);
+    python_tests(&mut command, "zitadel-python", "zitadel_test.py");
+    Ok(command)
+}
+
+fn zitadel_javascript(tests: &str) -> Result<Command> {
+    let folder = install::zitadel_javascript()?;
+    let mut command = Command::new("node");
+    command.args(["--test", "--test-reporter", "tap", tests]).current_dir(folder);
+    Ok(command)
+}
+
+/// A crate of its own, with its own lock file: what it is built from is nothing to the program.
+fn zitadel_rust() -> Result<Command> {
+    let test = |words: &[&str]| {
+        let mut command = cargo(&["test", "--locked", "--manifest-path"]);
+        command.arg(source("zitadel-rust/Cargo.toml")).args(words);
+        command.env("CARGO_TARGET_DIR", cache("zitadel-rust"));
+        command
+    };
+    run(&mut test(&["--no-run"]))?;
+    // One at a time: they share a clock.
+    Ok(test(&["--test", "flow", "--", "--test-threads", "1"]))
 }
 
 fn python_tests(command: &mut Command, folder: &str, tests: &str) {
