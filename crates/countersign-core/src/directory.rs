@@ -3,10 +3,11 @@
 //! Names and addresses are sealed at rest and found through keyed indexes only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use minicbor::{Decode, Encode};
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use crate::codec;
 use crate::engine::{Engine, NameConflict, PutUser, StorageError, StoredUser, UserIndex};
@@ -15,6 +16,9 @@ use crate::keys::{KeyRing, Place};
 use crate::names::TenantId;
 use crate::recipient::{EmailAddress, PhoneNumber, Recipient};
 use crate::time::{Clock, Timestamp};
+
+/// What changes of addresses are counted over.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A user of a tenant.
 #[expect(clippy::struct_excessive_bools, reason = "what is known of each of two addresses")]
@@ -63,6 +67,21 @@ impl User {
         if self.phone != phone {
             (self.phone, self.phone_verified, self.phone_pending) = (phone, false, false);
         }
+    }
+
+    /// Notes that an address changes now, where so many changes an hour are allowed.
+    ///
+    /// # Errors
+    /// They are used up; carries how long until there is room.
+    pub fn note_contact_change(&mut self, now: Timestamp, per_hour: usize) -> Result<(), Duration> {
+        self.contact_changes.retain(|at| *at + HOUR > now);
+        if let Some(first) = self.contact_changes.first()
+            && self.contact_changes.len() >= per_hour
+        {
+            return Err(now.until(*first + HOUR));
+        }
+        self.contact_changes.push(now);
+        Ok(())
     }
 }
 
@@ -290,6 +309,14 @@ impl Directory {
         }
     }
 
+    /// An id for a user whose tenant names none: 19 digits, the present millisecond and 22 random bits.
+    /// It is no secret, and [`Directory::create`] tells if it should be taken.
+    pub fn fresh_id(&self) -> String {
+        let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
+        let chance: u64 = StdRng::from_seed(self.entropy.seed()).random_range(0..1 << 22);
+        ((millis << 22) | chance).to_string()
+    }
+
     fn id_key(&self, tenant: &TenantId, id: &str) -> [u8; 16] {
         self.keys.lookup_key(tenant, "user", id.as_bytes())
     }
@@ -437,6 +464,25 @@ mod tests {
         assert_eq!((set(number.clone()).await.phone_verified, set(number).await.sequence), (true, 1));
         let changed = set(phone("+447700900002")).await;
         assert_eq!((changed.phone_verified, changed.sequence), (false, 2));
+    }
+
+    #[test]
+    fn changes_of_addresses_are_counted_over_an_hour() {
+        let mut user = directory().blank(NewUser::default());
+        let at = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
+        for minute in 0..3 {
+            assert_eq!(user.note_contact_change(at(minute), 3), Ok(()));
+        }
+        assert_eq!(user.note_contact_change(at(59), 3), Err(Duration::from_secs(60)));
+        assert_eq!(user.note_contact_change(at(60), 3), Ok(()));
+        assert_eq!(user.contact_changes, [at(1), at(2), at(60)]);
+    }
+
+    #[test]
+    fn fresh_ids_are_digits_and_differ() {
+        let directory = directory();
+        let (one, other) = (directory.fresh_id(), directory.fresh_id());
+        assert!(one != other && one.len() == 19 && one.bytes().all(|b| b.is_ascii_digit()), "{one} {other}");
     }
 
     #[tokio::test]

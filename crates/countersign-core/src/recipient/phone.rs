@@ -77,6 +77,30 @@ impl PhoneNumber {
         Ok(Self(canonical))
     }
 
+    /// Parses a number as people write it, e.g. `+41 79 123 45 67`, or `079 123 45 67` in a `region`: what
+    /// Google's library takes for a number, in ASCII. A region is an ISO 3166 code such as `CH`. What is
+    /// read is then judged as in [`PhoneNumber::parse`].
+    ///
+    /// # Errors
+    /// See [`RecipientError`].
+    pub fn parse_written(text: &str, region: &str, policy: &Policy) -> Result<Self, RecipientError> {
+        if !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+            return Err(RecipientError::Characters);
+        }
+        if let Ok(number) = Self::parse(text, policy) {
+            return Ok(number);
+        }
+        let number = PHONE_NUMBER_UTIL
+            .parse(text, region.parse::<Region>().ok())
+            .map_err(|_| RecipientError::Impossible)?;
+        Self::parse(&number.format_as(PhoneNumberFormat::E164), policy)
+    }
+
+    /// Whether [`PhoneNumber::parse_written`] knows a region of this ISO 3166 code.
+    pub fn is_region(code: &str) -> bool {
+        code.parse::<Region>().is_ok_and(|region| region != Region::World)
+    }
+
     /// Parses a national number beside its calling code, as some wires carry them: `234` and
     /// `08011111111`. The calling code comes without `+` or `00`.
     ///
@@ -207,6 +231,20 @@ mod tests {
 
     fn lenient() -> Policy {
         Policy::default()
+    }
+
+    #[test]
+    fn a_written_number_is_read_in_its_region() {
+        let read = |text: &str| PhoneNumber::parse_written(text, "CH", &lenient()).map(|n| n.0);
+        for text in ["0791234567", "+41791234567", "+41 79 123 45 67", "079/123 45 67", "0041 79 123 45 67"] {
+            assert_eq!(read(text).as_deref(), Ok("+41791234567"), "{text}");
+        }
+        for text in ["", "abc", "+", "１23", "+41\u{200d}791234567", "+41791234567\n"] {
+            assert!(read(text).is_err(), "{text:?}");
+        }
+        assert!(
+            PhoneNumber::is_region("CH") && !PhoneNumber::is_region("XX") && !PhoneNumber::is_region("001")
+        );
     }
 
     fn strict() -> Policy {

@@ -21,7 +21,7 @@ use crate::engine::{
 use crate::entropy::Entropy;
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
-use crate::names::{Channel, TenantId};
+use crate::names::{Channel, Purpose, TenantId};
 use crate::policy::{Caps, RecipientCaps};
 use crate::provider::Routes;
 use crate::recipient::{Recipient, RecipientKeys};
@@ -235,6 +235,34 @@ impl Verifications {
     /// The store is unavailable.
     pub async fn cancel(&self, tenant: &Tenant, id: VerificationId) -> Result<CancelOutcome, StorageError> {
         self.engine.cancel(CancelCommand { tenant: tenant.id.clone(), id, now: self.clock.now() }).await
+    }
+
+    /// Gives up whatever runs for a user's address and a purpose: its code is void from then on.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn cancel_of_user(
+        &self,
+        tenant: &Tenant,
+        user: &str,
+        recipient: &Recipient,
+        purpose: &Purpose,
+    ) -> Result<(), StorageError> {
+        let UserAddress { user, address } = self.users_address(tenant, user, recipient);
+        let query = ListQuery {
+            identity: Some(self.keys.users_own(&tenant.id, &user, &address)),
+            status: Some(Status::Pending),
+            before: None,
+            // One per purpose.
+            limit: 50,
+            now: self.clock.now(),
+        };
+        for running in self.engine.list(&tenant.id, query).await? {
+            if running.purpose == *purpose {
+                self.cancel(tenant, running.id).await?;
+            }
+        }
+        Ok(())
     }
 
     /// One verification with its messages.

@@ -5,6 +5,7 @@
 //! [`Dialects::routers`], its page under `docs/dialects/`, its section in the example configuration.
 
 pub mod zap;
+pub mod zitadel;
 
 use axum::Router;
 use serde::Deserialize;
@@ -18,6 +19,8 @@ use crate::services::Services;
 pub struct Dialects {
     /// ZAP one-time passwords.
     pub zap: Option<zap::Config>,
+    /// ZITADEL phone and e-mail verification.
+    pub zitadel: Option<zitadel::Config>,
 }
 
 impl Dialects {
@@ -31,6 +34,11 @@ impl Dialects {
             let routes =
                 zap::routes(config, services.clone()).map_err(|e| InvalidDialect::new(zap::NAME, e))?;
             all.push(routes.layer(Observe { dialect: zap::NAME, refusal: zap::refusal }));
+        }
+        if let Some(config) = self.zitadel {
+            let routes = zitadel::routes(config, services.clone())
+                .map_err(|e| InvalidDialect::new(zitadel::NAME, e))?;
+            all.push(routes.layer(Observe { dialect: zitadel::NAME, refusal: zitadel::refusal }));
         }
         Ok(all)
     }

@@ -1,0 +1,208 @@
+//! Users themselves, in user v2 and v2beta: adding one, reading one.
+
+use countersign_core::directory::{Created, NewUser, Profile, User, UserBy};
+use countersign_core::engine::Delivery;
+use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
+
+use super::super::auth::{Admitted, Permission};
+use super::super::errors::{Reason, Row};
+use super::super::messages::Details;
+use super::super::messages::user_v2::{
+    self as wire, AddHumanUserRequest, AddHumanUserResponse, GetUserByIdResponse, UserIdRequest,
+};
+use super::super::validate::{Field, mode, phone};
+use super::Users;
+use super::contact::{Contact, Mode};
+use super::issue::Occasion;
+
+/// The number of the last event of a user that was just added: added, and a code for each address.
+const FIRST_SEQUENCE: u64 = 3;
+
+impl Users {
+    /// `AddHumanUser`. The codes come first: if one is refused, there is no user, and the call can be
+    /// repeated.
+    pub(crate) async fn add_human_user(
+        &self,
+        call: &Admitted,
+        request: AddHumanUserRequest,
+    ) -> Result<AddHumanUserResponse, Reason> {
+        let caller = &*call.caller;
+        let wanted = Wanted::parse(request)?;
+        caller.permit(Permission::Write)?;
+        for mode in [Some(wanted.email_mode), wanted.phone.as_ref().map(|(_, mode)| *mode)] {
+            if mode == Some(Mode::Return) {
+                caller.permit_return()?;
+            }
+        }
+        let organization = wanted.organization.or(call.organization.clone());
+        if organization.is_some_and(|named| named != caller.organization) {
+            return Err(Row::NOT_PERMITTED.into());
+        }
+        let number = wanted.phone.as_ref().map(|(text, _)| phone(text, caller)).transpose()?;
+        let phone_mode = wanted.phone.as_ref().map(|(_, mode)| *mode);
+
+        let directory = &self.services.directory;
+        let tenant = &caller.tenant.id;
+        let id = wanted.id.unwrap_or_else(|| directory.fresh_id());
+        let username = wanted.username.unwrap_or_else(|| wanted.email.expose().to_owned());
+        if caller.is_machine(&id) || directory.find(tenant, UserBy::Id(&id)).await?.is_some() {
+            return Err(Row::USER_ID_TAKEN.into());
+        }
+        if directory.find(tenant, UserBy::Username(&username)).await?.is_some() {
+            return Err(Row::USERNAME_TAKEN.into());
+        }
+        let new = NewUser {
+            id: id.clone(),
+            username: Some(username),
+            email: Some(wanted.email.clone()),
+            phone: number.as_ref().and_then(phone_of),
+            email_verified: wanted.email_mode == Mode::Verified,
+            phone_verified: phone_mode == Some(Mode::Verified),
+            organization: Some(caller.organization.clone()),
+            profile: wanted.profile,
+            sequence: 1,
+        };
+        let mut codes = [None, None];
+        let addresses = [number.zip(phone_mode), Some((Recipient::Email(wanted.email), wanted.email_mode))];
+        for (code, wanted) in codes.iter_mut().zip(addresses) {
+            let Some((address, mode)) = wanted else { continue };
+            let delivery = match mode {
+                Mode::Send => Delivery::Send,
+                Mode::Return => Delivery::Return,
+                Mode::Verified => continue,
+            };
+            let language = new.profile.language.as_deref();
+            let issued = self.issue(caller, (&id, language), address, delivery, Occasion::Set).await?;
+            *code = issued.code().map(|code| code.expose().to_owned());
+        }
+        let [phone_code, email_code] = codes;
+        let user = match directory.create(tenant, new).await? {
+            Created::Done(user) => *user,
+            Created::IdTaken => return Err(Row::USER_ID_TAKEN.into()),
+            Created::NameTaken => return Err(Row::USERNAME_TAKEN.into()),
+        };
+        let waits = |mode| mode != Mode::Verified;
+        let pending = directory.update(tenant, &id, |user: &mut User| {
+            Contact::Email.set_pending(user, waits(wanted.email_mode));
+            Contact::Phone.set_pending(user, phone_mode.is_some_and(waits));
+            user.sequence = FIRST_SEQUENCE;
+            Ok::<_, Reason>(())
+        });
+        let user = pending.await?.map_or(user, |(user, ())| user);
+        Ok(AddHumanUserResponse { user_id: id, details: Details::read(&user), email_code, phone_code })
+    }
+
+    /// `GetUserByID`
+    pub(crate) async fn get_user_by_id(
+        &self,
+        call: &Admitted,
+        request: UserIdRequest,
+    ) -> Result<GetUserByIdResponse, Reason> {
+        Field("GetUserByIDRequest", "UserId").length(&request.user_id, 200)?;
+        call.caller.permit_on(&request.user_id, Permission::Read)?;
+        let user = self.of_organization(&call.caller, &request.user_id, Row::USER_UNKNOWN).await?;
+        Ok(GetUserByIdResponse { details: Details::read(&user), user: Some(shown(user)) })
+    }
+}
+
+/// What `AddHumanUser` asks for.
+struct Wanted {
+    id: Option<String>,
+    username: Option<String>,
+    organization: Option<String>,
+    profile: Profile,
+    email: EmailAddress,
+    email_mode: Mode,
+    /// As it was written.
+    phone: Option<(String, Mode)>,
+}
+
+impl Wanted {
+    fn parse(request: AddHumanUserRequest) -> Result<Self, Reason> {
+        let AddHumanUserRequest { user_id, username, organization, profile, email, phone } = request;
+        let of_user = |field| Field("AddHumanUserRequest", field);
+        if let Some(email) = &email {
+            let inner = Field("SetHumanEmail", "SendCode").url_template(email.send_code.as_ref());
+            inner.map_err(|reason| of_user("Email").within(&reason))?;
+        }
+        if let Some(id) = &user_id {
+            of_user("UserId").length(id, 200)?;
+        }
+        if let Some(name) = &username {
+            of_user("Username").length(name, 200)?;
+        }
+        let profile = of_user("Profile").required(profile)?;
+        let email = of_user("Email").required(email)?;
+        let in_profile = |field, text: &str| {
+            let fits = Field("SetHumanProfile", field).length(text, 200);
+            fits.map_err(|reason| of_user("Profile").within(&reason))
+        };
+        in_profile("GivenName", &profile.given_name)?;
+        in_profile("FamilyName", &profile.family_name)?;
+        let language = profile.preferred_language.filter(|language| !language.is_empty());
+        if let Some(language) = &language {
+            let fits = Field("SetHumanProfile", "PreferredLanguage").at_most(language, 10);
+            fits.map_err(|reason| of_user("Profile").within(&reason))?;
+        }
+        let address = Field("SetHumanEmail", "Email").email(&email.email);
+        let address = address.map_err(|reason| of_user("Email").within(&reason))?;
+        let email_mode = mode(email.send_code.is_some(), email.return_code.is_some(), email.is_verified)?;
+        let phone = phone.map(|phone| {
+            let in_phone = |reason: Reason| of_user("Phone").within(&reason);
+            Field("SetHumanPhone", "Phone").at_most(&phone.phone, 200).map_err(in_phone)?;
+            let mode = mode(phone.send_code.is_some(), phone.return_code.is_some(), phone.is_verified)?;
+            Field("SetHumanPhone", "IsVerified").only_true(phone.is_verified).map_err(in_phone)?;
+            Ok::<_, Reason>((phone.phone, mode))
+        });
+        let organization = match organization {
+            // Organisations have no domains here.
+            Some(wire::Organization { org_domain: Some(_), .. }) => return Err(Row::NO_ORGANIZATION.into()),
+            Some(wire::Organization { org_id, .. }) => org_id.filter(|id| !id.is_empty()),
+            None => None,
+        };
+        Ok(Self {
+            id: user_id,
+            username,
+            organization,
+            profile: Profile { given_name: profile.given_name, family_name: profile.family_name, language },
+            email: address,
+            email_mode,
+            phone: phone.transpose()?.filter(|(number, _)| !number.is_empty()),
+        })
+    }
+}
+
+fn phone_of(address: &Recipient) -> Option<PhoneNumber> {
+    match address {
+        Recipient::Phone(phone) => Some(phone.clone()),
+        Recipient::Email(_) => None,
+    }
+}
+
+fn shown(user: User) -> wire::User {
+    let details = Details::read(&user);
+    let Profile { given_name, family_name, language } = user.profile;
+    let display_name = format!("{given_name} {family_name}");
+    let username = user.username.unwrap_or_default();
+    let email = user.email.map(|email| email.expose().to_owned()).unwrap_or_default();
+    let phone = user.phone.map(|phone| phone.expose().to_owned()).unwrap_or_default();
+    let human = wire::HumanUser {
+        profile: Some(wire::HumanProfile {
+            given_name,
+            family_name,
+            display_name: Some(display_name.trim().to_owned()).filter(|name| !name.is_empty()),
+            preferred_language: language,
+        }),
+        email: Some(wire::HumanEmail { email, is_verified: user.email_verified }),
+        phone: Some(wire::HumanPhone { phone, is_verified: user.phone_verified }),
+    };
+    wire::User {
+        user_id: user.id,
+        details,
+        state: wire::UserState::Active.into(),
+        login_names: vec![username.clone()],
+        preferred_login_name: username.clone(),
+        username,
+        human: Some(human),
+    }
+}
