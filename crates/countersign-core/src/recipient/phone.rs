@@ -98,7 +98,8 @@ impl PhoneNumber {
 
     /// Whether [`PhoneNumber::parse_written`] knows a region of this ISO 3166 code.
     pub fn is_region(code: &str) -> bool {
-        code.parse::<Region>().is_ok_and(|region| region != Region::World)
+        let region = code.parse::<Region>();
+        region.is_ok_and(|region| PHONE_NUMBER_UTIL.get_supported_regions().any(|known| known == region))
     }
 
     /// Parses a national number beside its calling code, as some wires carry them: `234` and
