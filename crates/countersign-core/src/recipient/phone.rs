@@ -83,7 +83,7 @@ impl PhoneNumber {
     ///
     /// # Errors
     /// See [`RecipientError`].
-    pub fn parse_written(text: &str, region: &str, policy: &Policy) -> Result<Self, RecipientError> {
+    pub fn parse_in_region(text: &str, region: &str, policy: &Policy) -> Result<Self, RecipientError> {
         if !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
             return Err(RecipientError::Characters);
         }
@@ -96,7 +96,7 @@ impl PhoneNumber {
         Self::parse(&number.format_as(PhoneNumberFormat::E164), policy)
     }
 
-    /// Whether [`PhoneNumber::parse_written`] knows a region of this ISO 3166 code.
+    /// Whether [`PhoneNumber::parse_in_region`] knows a region of this ISO 3166 code.
     pub fn is_region(code: &str) -> bool {
         let region = code.parse::<Region>();
         region.is_ok_and(|region| PHONE_NUMBER_UTIL.get_supported_regions().any(|known| known == region))
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_written_number_is_read_in_its_region() {
-        let read = |text: &str| PhoneNumber::parse_written(text, "CH", &lenient()).map(|n| n.0);
+        let read = |text: &str| PhoneNumber::parse_in_region(text, "CH", &lenient()).map(|n| n.0);
         for text in ["0791234567", "+41791234567", "+41 79 123 45 67", "079/123 45 67", "0041 79 123 45 67"] {
             assert_eq!(read(text).as_deref(), Ok("+41791234567"), "{text}");
         }

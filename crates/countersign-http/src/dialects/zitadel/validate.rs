@@ -79,7 +79,7 @@ impl Field {
 
 /// A number as people write it, in the tenant's region unless it says its own.
 pub(super) fn phone(text: &str, caller: &Caller) -> Result<Recipient, Reason> {
-    let number = PhoneNumber::parse_written(text, &caller.options.default_region, &caller.tenant.policy);
+    let number = PhoneNumber::parse_in_region(text, &caller.options.default_region, &caller.tenant.policy);
     number.map(Recipient::Phone).map_err(|_| Reason::Row(Row::PHONE_INVALID))
 }
 
