@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::names::{Locale, TenantId};
 use crate::policy::Policy;
+use crate::recipient::Recipient;
+use crate::verifications::region_allowed;
 
 /// An application or customer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +21,14 @@ pub struct Tenant {
     pub policy: Policy,
     /// Whether its calls are refused.
     pub disabled: bool,
+}
+
+impl Tenant {
+    /// Whether messages may go where this address is. Test numbers are never contacted, so that they may
+    /// be anywhere.
+    pub fn sends_to(&self, recipient: &Recipient) -> bool {
+        recipient.is_test(&self.policy) || region_allowed(recipient, &self.policy.allowed_regions)
+    }
 }
 
 /// All tenants of the installation.

@@ -415,7 +415,7 @@ fn caps(tenant: &Tenant, test: bool) -> Caps {
     }
 }
 
-fn region_allowed(recipient: &Recipient, allowed: &[String]) -> bool {
+pub(crate) fn region_allowed(recipient: &Recipient, allowed: &[String]) -> bool {
     match recipient {
         Recipient::Phone(phone) if !allowed.is_empty() => {
             phone.region().is_some_and(|region| allowed.iter().any(|a| a.eq_ignore_ascii_case(&region)))

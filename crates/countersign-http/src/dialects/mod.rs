@@ -4,6 +4,7 @@
 //! `routes(config, services)`. To add one: its folder, one line in [`Dialects`] and one in
 //! [`Dialects::routers`], its page under `docs/dialects/`, its section in the example configuration.
 
+pub mod crypterium;
 pub mod zap;
 pub mod zitadel;
 
@@ -17,6 +18,8 @@ use crate::services::Services;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dialects {
+    /// The Crypterium "Vault" mobile API.
+    pub crypterium: Option<crypterium::Config>,
     /// ZAP one-time passwords.
     pub zap: Option<zap::Config>,
     /// ZITADEL phone and e-mail verification.
@@ -30,6 +33,11 @@ impl Dialects {
     /// A section names something that does not exist.
     pub fn routers(self, services: &Services) -> Result<Vec<Router>, InvalidDialect> {
         let mut all = Vec::new();
+        if let Some(config) = self.crypterium {
+            let routes = crypterium::routes(config, services.clone())
+                .map_err(|e| InvalidDialect::new(crypterium::NAME, e))?;
+            all.push(routes.layer(Observe { dialect: crypterium::NAME, refusal: crypterium::refusal }));
+        }
         if let Some(config) = self.zap {
             let routes =
                 zap::routes(config, services.clone()).map_err(|e| InvalidDialect::new(zap::NAME, e))?;

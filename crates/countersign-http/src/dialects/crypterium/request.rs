@@ -1,0 +1,169 @@
+//! What calls say: from JSON to domain types.
+//!
+//! `null` and the empty text count as absent. Unknown members are refused, unless the merchant ignores
+//! them. The source calls a phone's code `smsCode` and a password's `code`: the first call takes both
+//! names.
+
+use std::collections::BTreeMap;
+
+use countersign_core::code::Code;
+use countersign_core::policy::Policy;
+use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient, RecipientError};
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
+
+use super::auth::MerchantId;
+use super::config::UnknownFields;
+use super::error::Problem;
+use super::value::Value;
+use crate::json;
+use crate::query::Query;
+
+/// The most characters of a code.
+const CODE_MAX: usize = 10;
+/// The most bytes of a password.
+const PASSWORD_MAX: usize = 256;
+/// The most bytes of an e-mail address.
+const EMAIL_MAX: usize = 320;
+/// The most characters of a link's token.
+const TOKEN_MAX: usize = 512;
+
+/// A phone line as the caller names it.
+pub(super) struct Line {
+    /// What stands for it: the number in its one spelling.
+    pub(super) name: String,
+    /// The number; `None` for a kind of line that takes no messages (premium rate, pager, …), about
+    /// which the caller learns nothing.
+    pub(super) number: Option<Recipient>,
+}
+
+impl Line {
+    /// `^\+[1-9][0-9]{4,14}$`, and a number that can exist.
+    pub(super) fn parse(text: Option<&str>, policy: &Policy) -> Result<Self, Problem> {
+        let text = text.ok_or(Problem::InvalidPhone)?;
+        match PhoneNumber::parse(text, policy) {
+            Ok(number) => {
+                Ok(Self { name: number.expose().to_owned(), number: Some(Recipient::Phone(number)) })
+            }
+            Err(RecipientError::LineType) => Ok(Self { name: text.to_owned(), number: None }),
+            Err(
+                RecipientError::Neither
+                | RecipientError::NoCountryCode
+                | RecipientError::Characters
+                | RecipientError::BadLength
+                | RecipientError::Impossible
+                | RecipientError::Invalid
+                | RecipientError::Email,
+            ) => Err(Problem::InvalidPhone),
+        }
+    }
+}
+
+/// A text that no code can be is refused before anything is charged.
+pub(super) fn parse_code(name: &'static str, text: Option<&str>) -> Result<Code, Problem> {
+    let text = text.ok_or(Problem::Missing(name))?;
+    let fits = text.len() <= CODE_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let code = if fits { Code::parse(text).ok() } else { None };
+    code.ok_or(Problem::Invalid(name))
+}
+
+/// A password is needed and bounded; that is all that is asked of it.
+pub(super) fn parse_password(text: Option<&str>) -> Result<&str, Problem> {
+    let text = text.ok_or(Problem::Missing("password"))?;
+    if text.len() <= PASSWORD_MAX { Ok(text) } else { Err(Problem::Invalid("password")) }
+}
+
+pub(super) fn parse_email(text: Option<&str>) -> Result<EmailAddress, Problem> {
+    let text = text.ok_or(Problem::Missing("email"))?;
+    let email = if text.len() <= EMAIL_MAX { EmailAddress::parse(text).ok() } else { None };
+    email.ok_or(Problem::InvalidEmail)
+}
+
+/// The members of a body that are there: not absent, not `null`, not empty.
+#[derive(Default)]
+pub(super) struct Texts(BTreeMap<String, Zeroizing<String>>);
+
+impl Texts {
+    /// Reads a body that may have the members `known`, which are texts, and `ignored`, which may be
+    /// anything.
+    pub(super) fn read(
+        body: &[u8],
+        known: &[&str],
+        ignored: &[&str],
+        unknown: UnknownFields,
+    ) -> Result<Self, Problem> {
+        let members: BTreeMap<String, Value> = json::parse(body).map_err(|_| Problem::Malformed)?;
+        let mut texts = BTreeMap::new();
+        for (name, value) in members {
+            match value {
+                Value::Text(text) if known.contains(&&*name) => {
+                    if !text.is_empty() {
+                        texts.insert(name, text);
+                    }
+                }
+                Value::Null if known.contains(&&*name) => {}
+                Value::Other if known.contains(&&*name) => return Err(Problem::Malformed),
+                _ if ignored.contains(&&*name) => {}
+                _ if unknown == UnknownFields::Ignore => {}
+                _ => return Err(Problem::Malformed),
+            }
+        }
+        Ok(Self(texts))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|text| text.as_str())
+    }
+
+    /// A member that goes by two names, of which a body has one.
+    pub(super) fn either(&self, name: &str, alias: &str) -> Result<Option<&str>, Problem> {
+        match (self.get(name), self.get(alias)) {
+            (Some(_), Some(_)) => Err(Problem::Malformed),
+            (text, other) => Ok(text.or(other)),
+        }
+    }
+}
+
+/// `GET /v2/mobile/email/confirm`: what the link in a mail leads to.
+pub(super) struct EmailLink {
+    pub(super) email: EmailAddress,
+    pub(super) merchant: MerchantId,
+    pub(super) code: Code,
+}
+
+/// How many characters of a link's token name the merchant.
+const LINK_MERCHANT: usize = 24;
+
+impl EmailLink {
+    /// `event` is whatever the link was made with; it says nothing to us.
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let mut query = Query::parse(query).map_err(|_| Problem::Malformed)?;
+        // In a query `+` means a space, which no address has: a plus sign was meant.
+        let email = query.take("email").filter(|text| !text.is_empty()).map(|text| text.replace(' ', "+"));
+        let token = query.take("token").map(Zeroizing::new).filter(|text| !text.is_empty());
+        query.take("event");
+        query.finish().map_err(|_| Problem::Malformed)?;
+        let email = parse_email(email.as_deref())?;
+        let token = token.ok_or(Problem::Missing("token"))?;
+        let (merchant, code) = Self::open(&token).ok_or(Problem::Invalid("token"))?;
+        Ok(Self { email, merchant, code })
+    }
+
+    /// The token of a link: 24 characters that say whose it is, then the code as it stands. A mail's
+    /// text is made by filling in the code, so that the link can be written into it; all of it is of
+    /// base64's alphabet, as the source has it.
+    fn open(token: &str) -> Option<(MerchantId, Code)> {
+        if token.len() > TOKEN_MAX || !token.is_ascii() {
+            return None;
+        }
+        let (merchant, code) = token.split_at_checked(LINK_MERCHANT)?;
+        // Base64 has two alphabets, and `+` is a space in a query.
+        let merchant = merchant.replace([' ', '+'], "-").replace('/', "_");
+        let bytes = BASE64URL_NOPAD.decode(merchant.as_bytes()).ok()?;
+        let (id, version) = bytes.split_at_checked(16)?;
+        if version != [0, 0] {
+            return None;
+        }
+        Some((MerchantId(id.try_into().ok()?), parse_code("token", Some(code)).ok()?))
+    }
+}

@@ -1,0 +1,367 @@
+//! The dialect over an engine in memory, with a clock that is pushed and a provider that remembers.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
+use countersign_core::directory::{Directory, User, UserBy};
+use countersign_core::dispatcher::{Dispatcher, Pace};
+use countersign_core::keys::KeyRing;
+use countersign_core::names::{Channel, TenantId};
+use countersign_core::provider::RenderedMessage;
+use countersign_core::recipient::Recipient;
+use countersign_core::template::Templates;
+use countersign_core::tenant::{Tenant, Tenants};
+use countersign_core::testkit::{
+    ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys, tenant as plain_tenant,
+};
+use countersign_core::tokens::Tokens;
+use countersign_core::verifications::Verifications;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use zeroize::Zeroizing;
+
+use crate::dialects::{Dialects, crypterium};
+use crate::front::ClientAddr;
+use crate::hooks::{ForwardHook, HookClient, HookError, HookTarget, InvalidHook};
+use crate::ops::Readiness;
+use crate::services::Services;
+
+/// The merchant of the tenant under test.
+pub(super) const MERCHANT: &str = "bece038f-2e46-49f4-b25e-89cd38d6dc16";
+/// The merchant of another tenant.
+pub(super) const OTHER: &str = "0b6f2f0e-5f0a-4a53-9d0d-3a8f6f6f1c11";
+/// The number of the source's sample.
+pub(super) const PHONE: &str = "+447871234567";
+
+pub(super) const SIGNUP: &str = "/v2/mobile/signup";
+pub(super) const CONFIRM: &str = "/v2/mobile/phone/confirm";
+pub(super) const RESEND: &str = "/v2/mobile/phone/verify/resend";
+pub(super) const RESET: &str = "/v2/mobile/password/reset";
+pub(super) const RESET_CODE: &str = "/v2/mobile/password/reset/confirm/code";
+pub(super) const RESET_CONFIRM: &str = "/v2/mobile/password/reset/confirm";
+pub(super) const EMAIL_ADD: &str = "/v2/mobile/email/add";
+pub(super) const EMAIL_RESEND: &str = "/v2/mobile/email/verify/resend";
+
+/// What every call that is accepted without tokens answers.
+pub(super) const OK: &str = r#"{"result":"ok"}"#;
+
+/// The dialect for one tenant, `acme`.
+pub(super) struct App {
+    router: Router,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) engine: Arc<MemoryEngine>,
+    pub(super) hook: TestHook,
+    provider: Arc<RecordingProvider>,
+    dispatcher: Dispatcher,
+    pub(super) directory: Directory,
+    /// Every message so far, oldest first.
+    seen: Vec<RenderedMessage>,
+    /// Where requests come from.
+    pub(super) client: Option<ClientAddr>,
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Reply {
+    /// Status and `errorId`; the status alone where there is none.
+    pub(super) fn says(&self) -> (u16, Option<u64>) {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        (self.status.as_u16(), body["errorId"].as_u64())
+    }
+
+    /// A member of the body that is a text.
+    pub(super) fn text(&self, name: &str) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        body[name].as_str().unwrap_or_else(|| panic!("{name} in {}", self.body)).to_owned()
+    }
+}
+
+/// A good answer.
+pub(super) const GOOD: (u16, Option<u64>) = (200, None);
+
+/// What `says` answers for an error.
+pub(super) const fn error(id: u64) -> (u16, Option<u64>) {
+    (400, Some(id))
+}
+
+impl App {
+    /// The dialect with its defaults, unsigned.
+    pub(super) fn new() -> Self {
+        Self::with(&json!({}))
+    }
+
+    /// The dialect with these options of the merchant, unsigned if they do not say otherwise.
+    pub(super) fn with(options: &Value) -> Self {
+        Self::build(options, plain_tenant("acme"))
+    }
+
+    /// The same for this tenant.
+    pub(super) fn build(options: &Value, acme: Tenant) -> Self {
+        let mut merchant = json!({ "id": MERCHANT, "tenant": "acme", "signature": "off" });
+        for (name, value) in options.as_object().unwrap() {
+            merchant[name] = value.clone();
+        }
+        let section = json!({ "merchants": [
+            merchant,
+            { "id": OTHER, "tenant": "other", "signature": "off" },
+        ] });
+        Self::open_for(serde_json::from_value(section).unwrap(), acme, &Channel::ALL, false).unwrap()
+    }
+
+    /// The dialect with its defaults, without a provider for text messages.
+    pub(super) fn without_texts() -> Self {
+        Self::open_for(one_merchant(), plain_tenant("acme"), &[Channel::Email], false).unwrap()
+    }
+
+    /// The dialect with its defaults, in the whole service.
+    pub(super) fn whole() -> Self {
+        Self::open_for(one_merchant(), plain_tenant("acme"), &Channel::ALL, true).unwrap()
+    }
+
+    /// The dialect with exactly this section.
+    pub(super) fn open(config: crypterium::Config) -> Result<Self, crypterium::InvalidConfig> {
+        Self::open_for(config, plain_tenant("acme"), &Channel::ALL, false)
+    }
+
+    /// `whole`: beside everything else that is served.
+    fn open_for(
+        config: crypterium::Config,
+        acme: Tenant,
+        channels: &[Channel],
+        whole: bool,
+    ) -> Result<Self, crypterium::InvalidConfig> {
+        let clock = Arc::new(ManualClock::default());
+        let entropy = Arc::new(SeededEntropy::default());
+        let ring: Arc<KeyRing> = Arc::new(keys());
+        let engine = Arc::new(MemoryEngine::new(keys()));
+        let provider = RecordingProvider::carrying("recorder", channels);
+        let mut routes = provider.routes();
+        routes.set_test(provider.route(0));
+        let (routes, templates) = (Arc::new(routes), Arc::new(Templates::builtin()));
+        let tenants: Arc<Tenants> = Arc::new([acme, plain_tenant("other")].into_iter().collect());
+        let directory = Directory::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone());
+        let hook = TestHook::default();
+        let services = Services {
+            verifications: Verifications::new(
+                engine.clone(),
+                ring.clone(),
+                clock.clone(),
+                entropy.clone(),
+                routes.clone(),
+                templates.clone(),
+            ),
+            directory: directory.clone(),
+            tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
+            tenants: tenants.clone(),
+            hooks: Arc::new(hook.clone()),
+        };
+        let dispatcher =
+            Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
+        let served = if whole {
+            let dialects = Dialects { crypterium: Some(config), ..Dialects::default() };
+            let (keys, readiness) = (Arc::default(), Readiness::default());
+            crate::app(crate::App { services, keys, dialects, readiness, metrics: None, dev: None }).unwrap()
+        } else {
+            crypterium::routes(config, services)?
+        };
+        Ok(Self {
+            router: served,
+            clock,
+            engine,
+            hook,
+            provider,
+            dispatcher,
+            directory,
+            seen: Vec::new(),
+            client: None,
+        })
+    }
+
+    pub(super) fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// A well-formed call of the merchant under test, without a signature.
+    pub(super) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.post_with(path, &body.to_string(), &[]).await
+    }
+
+    /// The same with any body and further headers, or others.
+    pub(super) async fn post_with(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = Request::post(path).body(Body::from(body.to_owned())).unwrap();
+        for (name, value) in
+            [("content-type", "application/json"), ("x-merchant-id", MERCHANT), ("x-fingerprint", "1234444")]
+                .iter()
+                .chain(headers)
+        {
+            let name: axum::http::HeaderName = name.parse().unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        self.call(request).await
+    }
+
+    /// A call with a token.
+    pub(super) async fn call_as(&self, token: &str, method: &str, path: &str, body: &str) -> Reply {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json");
+        self.call(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// What somebody gets who follows a link.
+    pub(super) async fn get(&self, path: &str) -> Reply {
+        self.call(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Any call.
+    pub(super) async fn call(&self, mut request: Request<Body>) -> Reply {
+        if let Some(client) = self.client {
+            request.extensions_mut().insert(client);
+        }
+        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Reply { status: head.status, headers: head.headers, body }
+    }
+
+    /// Requests come from here, through a trusted proxy.
+    pub(super) fn comes_from(&mut self, ip: &str) {
+        let ip: IpAddr = ip.parse().unwrap();
+        self.client = Some(ClientAddr { ip, through_proxy: true });
+    }
+
+    pub(super) async fn sign_up(&self, phone: &str) -> Reply {
+        self.post(SIGNUP, json!({ "phone": phone, "password": "pw" })).await
+    }
+
+    pub(super) async fn resend(&self, phone: &str) -> Reply {
+        self.post(RESEND, json!({ "phone": phone })).await
+    }
+
+    pub(super) async fn reset(&self, phone: &str) -> Reply {
+        self.post(RESET, json!({ "phone": phone })).await
+    }
+
+    pub(super) async fn confirm(&self, phone: &str, code: &str) -> Reply {
+        self.post(CONFIRM, json!({ "phone": phone, "smsCode": code })).await
+    }
+
+    /// Signs a number up and proves it; answers the access token.
+    pub(super) async fn registered(&mut self, phone: &str) -> String {
+        assert_eq!(self.sign_up(phone).await.says(), GOOD);
+        let code = self.code(phone).await;
+        let confirmed = self.confirm(phone, &code).await;
+        assert_eq!(confirmed.says(), GOOD, "{}", confirmed.body);
+        confirmed.text("access_token")
+    }
+
+    /// The token of the link in a mail with this code.
+    pub(super) fn link_token(code: &str) -> String {
+        format!("vs4Djy5GSfSyXonNONbcFgAA{code}")
+    }
+
+    /// What was sent since the last call of this, as `channel to address`.
+    pub(super) async fn sent(&mut self) -> Vec<String> {
+        while self.dispatcher.step().await.is_ok_and(|step| step.claimed > 0) {}
+        let new = self.provider.take_sent();
+        self.seen.extend(new.iter().cloned());
+        new.iter().map(|message| format!("{} to {}", message.channel, message.recipient.expose())).collect()
+    }
+
+    /// The latest code that an address got.
+    pub(super) async fn code(&mut self, address: &str) -> String {
+        self.sent().await;
+        let to = self.seen.iter().rfind(|message| message.recipient.expose() == address);
+        to.unwrap_or_else(|| panic!("{address} got nothing")).code.expose().to_owned()
+    }
+
+    /// The latest code of all.
+    pub(super) async fn last_code(&mut self) -> String {
+        self.sent().await;
+        self.seen.last().unwrap().code.expose().to_owned()
+    }
+
+    /// The first code of all.
+    pub(super) async fn first_code(&mut self) -> String {
+        self.sent().await;
+        self.seen.first().unwrap().code.expose().to_owned()
+    }
+
+    /// A code that is not the latest one.
+    pub(super) async fn wrong_code(&mut self) -> String {
+        let right: u32 = self.last_code().await.parse().unwrap();
+        format!("{:06}", (right + 1) % 1_000_000)
+    }
+
+    /// The user of a number, if there is one.
+    pub(super) async fn user(&self, phone: &str) -> Option<User> {
+        let tenant = TenantId::parse("acme").unwrap();
+        let number = Recipient::from_canonical(phone);
+        self.directory.find(&tenant, UserBy::Address(&number)).await.unwrap()
+    }
+}
+
+fn one_merchant() -> crypterium::Config {
+    let merchant = json!({ "id": MERCHANT, "tenant": "acme", "signature": "off" });
+    serde_json::from_value(json!({ "merchants": [merchant] })).unwrap()
+}
+
+/// A hook that remembers what it was given and answers what the test told it to.
+#[derive(Clone, Default)]
+pub(super) struct TestHook(Arc<Mutex<HookState>>);
+
+#[derive(Default)]
+struct HookState {
+    bodies: Vec<String>,
+    answers: VecDeque<HookError>,
+}
+
+impl TestHook {
+    /// Fails the next call.
+    pub(super) fn fail_next(&self, error: HookError) {
+        self.0.lock().unwrap().answers.push_back(error);
+    }
+
+    /// What it was given so far.
+    pub(super) fn bodies(&self) -> Vec<String> {
+        self.0.lock().unwrap().bodies.clone()
+    }
+}
+
+impl std::fmt::Debug for TestHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TestHook")
+    }
+}
+
+impl HookClient for TestHook {
+    fn connect(&self, target: &HookTarget) -> Result<Arc<dyn ForwardHook>, InvalidHook> {
+        if !target.url.starts_with("https://") {
+            return Err(InvalidHook("not https".into()));
+        }
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl ForwardHook for TestHook {
+    async fn forward(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<(), HookError> {
+        assert!(id.starts_with("ver_"), "{id}");
+        let mut state = self.0.lock().unwrap();
+        state.bodies.push(String::from_utf8(body.to_vec()).unwrap());
+        state.answers.pop_front().map_or(Ok(()), Err)
+    }
+}
