@@ -14,6 +14,7 @@ use countersign_core::recipient::Recipient;
 use countersign_core::time::Clock;
 use countersign_http::front::FrontOptions;
 use countersign_http::ops::{self, Readiness};
+use countersign_http::services::Services;
 use countersign_providers::inbox::Inbox;
 use countersign_storage::sqlite::SqliteEngine;
 use tokio::net::TcpListener;
@@ -143,6 +144,9 @@ async fn dev_routes(
 ) -> Result<Router, Failure> {
     let registered = dev::register_users(&service.services.directory).await;
     registered.context("the demo users cannot be registered").map_err(Failure::Runtime)?;
+    let Services { verifications, tenants, .. } = &service.services;
+    let opened = dev::open_sign_up(verifications, tenants).await;
+    opened.context("the demo sign-up cannot be opened").map_err(Failure::Runtime)?;
     Ok(countersign_http::dev::routes(countersign_http::dev::Dev {
         inbox: Arc::new(dev::InboxView(inbox)),
         clock: Arc::clone(&dev.clock) as _,

@@ -31,7 +31,7 @@ mod tests {
     #[test]
     fn every_wire_api_that_is_served_has_a_command() {
         let text = banner(([127, 0, 0, 1], 8025).into(), Path::new("data"));
-        for api in ["native", "zap"] {
+        for api in ["native", "crypterium", "zap"] {
             assert!(text.contains(&format!("\n{api}\n  # ")), "{api}");
         }
         assert!(text.contains("inbox  http://127.0.0.1:8025/\n"));

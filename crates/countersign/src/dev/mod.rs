@@ -5,12 +5,14 @@
 
 mod banner;
 mod demo;
+mod pending;
 mod place;
 mod ports;
 mod samples;
 
 pub use banner::banner;
 pub use demo::{config, register_users};
+pub use pending::open_sign_up;
 pub use place::{Place, PlaceError};
 pub use ports::{InboxView, ShownSamples};
 pub use samples::{Command, commands};

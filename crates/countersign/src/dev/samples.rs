@@ -33,6 +33,18 @@ const EXAMPLES: &[Example] = &[
         body: r#"{"to": "+12125550123", "purpose": "login", "code": "123456"}"#,
     },
     Example {
+        api: "crypterium",
+        title: "Send the code of a sign-up again",
+        path: "/v2/mobile/phone/verify/resend",
+        headers: &[
+            "X-Merchant-ID: bece038f-2e46-49f4-b25e-89cd38d6dc16",
+            "X-Fingerprint: 1234444",
+            "X-Signature: 4184d627e38a0f0f818bc2d938a6b5c7b1532a80ccf29f3dbef40f49f9472193",
+            JSON,
+        ],
+        body: r#"{"phone": "+447871234567"}"#,
+    },
+    Example {
         api: "zap",
         title: "Send a code again",
         path: "/v1/otp/resend",

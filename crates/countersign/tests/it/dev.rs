@@ -9,7 +9,7 @@ fn a_code_goes_through_the_inbox_and_the_commands_that_are_printed_work() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::dev(folder.path(), &[]);
     let commands = commands(&server.printed());
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 5);
     for (method, url, headers, body) in &commands {
         let path = url.strip_prefix(&format!("http://{}", server.address())).unwrap();
         let body = if body.contains("\"code\"") {
@@ -139,4 +139,25 @@ fn the_samples_of_the_zap_documentation_work_as_printed() {
     assert_eq!(resend(&[json]).json(), json!({"success": true, "data": "OTP ReSent"}));
     assert!(!server.code_for("+2348011111111").is_empty());
     assert_eq!(resend(&[json, "Authorization: Bearer wrong"]).status, 401);
+}
+
+#[test]
+fn the_sample_of_the_crypterium_documentation_works_as_printed_and_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let resend = |server: &Server, merchant: &str| {
+        let merchant = format!("X-Merchant-ID: {merchant}");
+        let headers = ["Content-Type: application/json", "X-Fingerprint: 1234444", &merchant];
+        let body = "{\n  \"phone\": \"+447871234567\"\n}";
+        server.send("POST", "/v2/mobile/phone/verify/resend", &headers, body).json()
+    };
+    let server = Server::dev(folder.path(), &[]);
+    assert_eq!(resend(&server, "bece038f-2e46-49f4-b25e-89cd38d6dc16"), json!({"result": "ok"}));
+    assert!(!server.code_for("+447871234567").is_empty());
+    let unsigned = resend(&server, "0b6f2f0e-5f0a-4a53-9d0d-3a8f6f6f1c11");
+    assert_eq!(unsigned["error"], "INVALID_SIGNATURE");
+    server.stop();
+    let server = Server::dev(folder.path(), &[]);
+    server.post("/dev/clock", &json!({"advance_seconds": 61}));
+    assert_eq!(resend(&server, "bece038f-2e46-49f4-b25e-89cd38d6dc16"), json!({"result": "ok"}));
+    assert!(!server.code_for("+447871234567").is_empty());
 }

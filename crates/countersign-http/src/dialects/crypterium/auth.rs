@@ -97,14 +97,14 @@ impl MerchantId {
 
 /// The headers of a call that begins with a merchant.
 pub(super) struct Head<'a> {
-    /// Absent, or whatever stands there.
-    merchant: Option<Option<&'a str>>,
+    /// Absent or empty is `None`.
+    merchant: Result<Option<&'a str>, Ambiguous>,
     /// Empty if absent.
     fingerprint: &'a [u8],
     signature: Result<Option<&'a [u8]>, Ambiguous>,
 }
 
-/// A header that stands more than once.
+/// A header that stands more than once or cannot be read.
 #[derive(Clone, Copy)]
 struct Ambiguous;
 
@@ -115,17 +115,14 @@ impl<'a> Head<'a> {
         if fingerprint.len() > FINGERPRINT_MAX {
             return Err(Problem::Invalid("X-Fingerprint"));
         }
-        let merchant = match single(headers, &MERCHANT) {
-            Ok(None | Some("")) => None,
-            Ok(Some(text)) => Some(Some(text)),
-            Err(_) => Some(None),
-        };
+        let merchant = single(headers, &MERCHANT).map(|id| id.filter(|id| !id.is_empty()));
+        let merchant = merchant.map_err(|_| Ambiguous);
         Ok(Self { merchant, fingerprint, signature: raw(headers, &SIGNATURE) })
     }
 
     /// Refuses a call without the headers it needs.
     pub(super) fn require(&self, fingerprint: bool) -> Result<(), Problem> {
-        if self.merchant.is_none() {
+        if let Ok(None) = self.merchant {
             return Err(Problem::Missing("X-Merchant-ID"));
         }
         if fingerprint && self.fingerprint.is_empty() {
@@ -177,7 +174,7 @@ impl Door {
 
     /// Whose call it is; `None` for an unknown or ill-formed merchant.
     pub(super) fn merchant(&self, head: &Head<'_>) -> Option<&Arc<Caller>> {
-        self.0.get(&MerchantId::parse(head.merchant??)?)
+        self.0.get(&MerchantId::parse(head.merchant.ok()??)?)
     }
 
     /// Whose token it says it is, and the rest of it.

@@ -17,6 +17,7 @@ pub struct Config {
 }
 
 /// A merchant: what `X-Merchant-ID` names.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a configuration file")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Merchant {

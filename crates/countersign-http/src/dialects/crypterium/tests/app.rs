@@ -13,6 +13,7 @@ use countersign_core::directory::{Directory, User, UserBy};
 use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::keys::KeyRing;
 use countersign_core::names::{Channel, TenantId};
+use countersign_core::nonces::Nonces;
 use countersign_core::provider::RenderedMessage;
 use countersign_core::recipient::Recipient;
 use countersign_core::template::Templates;
@@ -164,6 +165,7 @@ impl App {
             ),
             directory: directory.clone(),
             tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
+            nonces: Nonces::new(engine.clone(), ring.clone(), clock.clone()),
             tenants: tenants.clone(),
             hooks: Arc::new(hook.clone()),
         };

@@ -104,7 +104,7 @@ async fn a_call_is_judged_in_the_documented_order() {
     assert_eq!(unsigned(r#"{"phone":"x"}"#, MERCHANT).await.text("error"), "INVALID_SIGNATURE", "signature");
 }
 
-fn read(merchant: Value) -> Result<Config, String> {
+fn read(merchant: &Value) -> Result<Config, String> {
     let mut section = json!({ "merchants": [{ "id": MERCHANT, "tenant": "acme", "signature": "off" }] });
     for (name, value) in merchant.as_object().unwrap() {
         section["merchants"][0][name] = value.clone();
@@ -119,7 +119,7 @@ fn settings_have_their_documented_values_only() {
         json!({ "code_life_seconds": 600 }),
         json!({ "calls": ["password-reset"] }),
     ] {
-        assert!(read(good.clone()).is_ok(), "{good}");
+        assert!(read(&good).is_ok(), "{good}");
     }
     for bad in [
         json!({ "signature": "on" }),
@@ -128,7 +128,7 @@ fn settings_have_their_documented_values_only() {
         json!({ "calls": ["signin"] }),
         json!({ "sekret": "x" }),
     ] {
-        assert!(read(bad.clone()).is_err(), "{bad}");
+        assert!(read(&bad).is_err(), "{bad}");
     }
 }
 
@@ -154,7 +154,7 @@ fn a_section_that_names_what_does_not_exist_or_could_be_guessed_is_refused() {
             ),
         ),
     ] {
-        assert_eq!(App::open(read(merchant).unwrap()).err().unwrap().to_string(), why);
+        assert_eq!(App::open(read(&merchant).unwrap()).err().unwrap().to_string(), why);
     }
     let twice = json!({ "merchants": [
         { "id": MERCHANT, "tenant": "acme", "signature": "off" },
@@ -166,7 +166,7 @@ fn a_section_that_names_what_does_not_exist_or_could_be_guessed_is_refused() {
 
 #[test]
 fn no_secret_is_printed() {
-    let config = read(json!({ "secret": "the-secret", "seed_string": "the-seeds",
+    let config = read(&json!({ "secret": "the-secret", "seed_string": "the-seeds",
         "forward_hook": { "url": "https://app.example/the-path", "signing_keys": ["the-key"] } }));
     let printed = format!("{:?}", config.unwrap());
     for secret in ["the-secret", "the-seeds", "the-path", "the-key"] {
