@@ -4,13 +4,14 @@
 
 mod places;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use countersign::config::{Config, ServiceConfig};
 use serde_json::json;
 
 use crate::support::TestApp;
-use places::{Place, places};
+use places::{Api, Place, places};
 
 /// Two tenants, each served under every wire API.
 fn config(policy: &str) -> ServiceConfig {
@@ -19,7 +20,8 @@ fn config(policy: &str) -> ServiceConfig {
 }
 
 /// So wide that a round meets none of them.
-const WIDE: &str = "limits = { starts_per_hour = 100, starts_per_day = 100, client_starts_per_hour = 0 }";
+const WIDE: &str =
+    "limits.starts_per_hour = 100\nlimits.starts_per_day = 100\nlimits.client_starts_per_hour = 0";
 
 /// One code, presented everywhere else and then where it belongs.
 async fn round(issued: Place, others_are_pending: bool) {
@@ -81,13 +83,43 @@ async fn a_code_is_refused_under_every_verification_but_its_own() {
     }
 }
 
+/// All places of one recipient of one tenant.
+fn places_of_one() -> Vec<Place> {
+    let of_one: Vec<Place> = places().into_iter().filter(|place| place.is_like(&places()[0])).collect();
+    let apis: BTreeSet<Api> = of_one.iter().map(|place| place.api).collect();
+    assert!(apis.len() > 1, "one wire API alone shares with nobody");
+    of_one
+}
+
+/// A guess at each place: as many as may be hold the recipient at all of them, one fewer holds nothing.
+#[tokio::test]
+async fn wrong_guesses_at_a_recipient_are_counted_over_all_wire_apis() {
+    let of_one = places_of_one();
+    for (most, is_held) in [(of_one.len(), true), (of_one.len() + 1, false)] {
+        let app = TestApp::serving(config(&format!("{WIDE}\nlimits.failed_checks_per_day = {most}")));
+        let mut issued = Vec::new();
+        for place in &of_one {
+            let (id, code) = place.issue(&app).await;
+            issued.push((place, id, code));
+        }
+        for (place, id, code) in &issued {
+            let wrong: String = code.chars().rev().map(|c| if c == '1' { '2' } else { '1' }).collect();
+            assert!(!place.accepts(&app, id.as_deref(), &wrong).await, "{place:?}");
+        }
+        for (place, id, code) in &issued {
+            assert_eq!(place.accepts(&app, id.as_deref(), code).await, !is_held, "{place:?}, {most}");
+            if !is_held {
+                break; // a proof may be all that another place was waiting for
+            }
+        }
+    }
+}
+
 /// Five an hour, whoever is asked for the sixth.
 #[tokio::test]
 async fn what_a_recipient_is_sent_is_counted_over_all_wire_apis() {
-    let app = TestApp::serving(config("limits = { starts_per_hour = 5, client_starts_per_hour = 0 }"));
-    let of_one: Vec<Place> = places().into_iter().filter(|p| p.is_like(&places()[0])).collect();
-    let apis = of_one.iter().map(|place| place.api).collect::<std::collections::BTreeSet<_>>();
-    assert!(apis.len() > 1, "one wire API alone shares with nobody");
+    let app = TestApp::serving(config("limits.starts_per_hour = 5\nlimits.client_starts_per_hour = 0"));
+    let of_one = places_of_one();
     let mut sent = 0;
     // Cool-downs are of one verification each; the hour's window is the recipient's.
     for _ in 0..5 {

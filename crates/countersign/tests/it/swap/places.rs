@@ -9,6 +9,8 @@ use crate::support::{Answer, TestApp};
 pub(super) enum Api {
     Native,
     Zap,
+    Crypterium,
+    Zitadel,
 }
 
 /// One tenant's way to prove one recipient for one purpose over one wire API.
@@ -25,14 +27,26 @@ const TENANTS: [&str; 2] = ["acme", "other"];
 /// Two numbers and two mailboxes.
 const RECIPIENTS: [&str; 4] = ["+12125550101", "+12125550102", "a@example.com", "b@example.com"];
 
+/// Purposes that no two wire APIs have in common: what is asked for a recipient and purpose under one tenant is one
+/// verification, whichever of them asks.
+/// The two of zitadel are two users.
+const EVERYWHERE: &[(Api, &str)] = &[
+    (Api::Native, "payment"),
+    (Api::Native, "order"),
+    (Api::Zap, ""),
+    (Api::Zitadel, "1"),
+    (Api::Zitadel, "2"),
+];
+const BY_PHONE: &[(Api, &str)] = &[(Api::Crypterium, "signup")];
+
 /// All of them.
 pub(super) fn places() -> Vec<Place> {
     let mut all = Vec::new();
     for tenant in TENANTS {
         for to in RECIPIENTS {
-            for (api, purpose) in [(Api::Native, "login"), (Api::Native, "payment"), (Api::Zap, "")] {
-                all.push(Place { api, tenant, purpose, to });
-            }
+            let of_recipient = |&(api, purpose)| Place { api, tenant, purpose, to };
+            all.extend(EVERYWHERE.iter().map(of_recipient));
+            all.extend(if to.contains('@') { &[] } else { BY_PHONE }.iter().map(of_recipient));
         }
     }
     all
@@ -69,6 +83,25 @@ impl Place {
                 let member = if self.is_mail() { "email" } else { "phoneNumber" };
                 self.zap(app, "/v1/otp/resend", json!({ member: self.to })).await
             }
+            Api::Crypterium => {
+                self.crypterium(app, "/v2/mobile/signup", json!({"phone": self.to, "password": "secret"}))
+                    .await
+            }
+            Api::Zitadel => {
+                let mut user = json!({
+                    "userId": self.user(),
+                    "organization": {"orgId": self.organization()},
+                    "profile": {"givenName": "Mickey", "familyName": "Mouse"},
+                    "email": {"email": format!("{}@example.net", self.user()), "isVerified": true},
+                });
+                if self.is_mail() {
+                    user["username"] = json!(self.user());
+                    user["email"] = json!({"email": self.to, "sendCode": {}});
+                } else {
+                    user["phone"] = json!({"phone": self.to, "sendCode": {}});
+                }
+                self.zitadel(app, "/v2/users/human", user).await
+            }
         }
     }
 
@@ -94,10 +127,48 @@ impl Place {
             }
             Api::Zap => {
                 let answer = self.zap(app, "/v1/otp/verify", json!({"identity": self.to, "otp": code})).await;
-                assert!(answer.status == 200 || answer.text("data") == "Invalid OTP", "{answer:?}");
+                let refused = || ["Invalid OTP", "Too many attempts"].contains(&&*answer.text("data"));
+                assert!(answer.status == 200 || refused(), "{answer:?}");
+                answer.status == 200
+            }
+            Api::Crypterium => {
+                let body = json!({"phone": self.to, "smsCode": code});
+                let answer = self.crypterium(app, "/v2/mobile/phone/confirm", body).await;
+                let refused = || [json!(117), json!(53)].contains(&answer.json()["errorId"]);
+                assert!(answer.status == 200 || refused(), "{answer:?}");
+                answer.status == 200
+            }
+            Api::Zitadel => {
+                let kind = if self.is_mail() { "email" } else { "phone" };
+                let path = format!("/v2/users/{}/{kind}/verify", self.user());
+                let answer = self.zitadel(app, &path, json!({ "verificationCode": code })).await;
+                assert!([200, 400, 404, 429].contains(&answer.status), "{answer:?}");
                 answer.status == 200
             }
         }
+    }
+
+    async fn crypterium(&self, app: &TestApp, path: &str, body: Value) -> Answer {
+        let merchant = if self.tenant == TENANTS[0] {
+            "00000000-0000-0000-0000-000000000001"
+        } else {
+            "00000000-0000-0000-0000-000000000002"
+        };
+        app.call("POST", path, &[("x-merchant-id", merchant)], Some(body)).await
+    }
+
+    /// The user's id; each recipient has users of its own.
+    fn user(&self) -> String {
+        let recipient = RECIPIENTS.iter().position(|to| *to == self.to).expect("one of them");
+        format!("{recipient}{}", self.purpose)
+    }
+
+    fn organization(&self) -> &'static str {
+        if self.tenant == TENANTS[0] { "100" } else { "200" }
+    }
+
+    async fn zitadel(&self, app: &TestApp, path: &str, body: Value) -> Answer {
+        app.post_as(&format!("zitadel-{}", self.tenant), path, body).await
     }
 
     async fn zap(&self, app: &TestApp, path: &str, body: Value) -> Answer {
