@@ -15,12 +15,13 @@ use countersign_core::policy::{CodeSharing, ResendCode, Terms};
 use countersign_core::tenant::Tenant;
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-use super::config::{CallGroup, Config, Merchant, UnknownFields};
+use super::config::{CallGroup, Config, Merchant};
 use super::error::Problem;
 use super::signature::{InvalidSigning, Signed, Signing};
 use crate::front::ClientAddr;
 use crate::headers::{bearer, single};
 use crate::hooks::{ForwardHook, InvalidHook};
+use crate::json::UnknownFields;
 use crate::services::Services;
 
 const MERCHANT: HeaderName = HeaderName::from_static("x-merchant-id");

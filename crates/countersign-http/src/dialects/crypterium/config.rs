@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use crate::hooks::HookTarget;
+use crate::json::UnknownFields;
 
 /// The dialect's section of the configuration.
 #[derive(Debug, Default, Deserialize)]
@@ -147,17 +148,6 @@ pub enum SignatureEncoding {
     Hex,
     /// 44 characters of the standard alphabet (RFC 4648, section 4), padding included.
     Base64,
-}
-
-/// What an unknown member of a body does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UnknownFields {
-    /// The request is malformed.
-    #[default]
-    Refuse,
-    /// Nothing.
-    Ignore,
 }
 
 /// Calls that are switched on and off together.

@@ -20,7 +20,6 @@ mod session;
 mod signature;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use std::sync::Arc;
 
@@ -35,17 +34,17 @@ use axum::routing::{get, post, put};
 pub use auth::InvalidConfig;
 pub use config::{
     CallGroup, CodeLife, Config, Merchant, Secret, SignatureEncoding, SignatureMode, SignatureScheme,
-    UnknownFields,
 };
 pub use signature::InvalidSigning;
 
 use crate::front::MAX_BODY;
 use crate::headers::is_json;
+use crate::json::Texts;
 use crate::services::Services;
 use auth::{Caller, Client, Door, Head};
 use calls::Calls;
 use error::Problem;
-use request::{EmailLink, Line, Texts, parse_code, parse_email, parse_password};
+use request::{EmailLink, Line, either, parse_code, parse_email, parse_password};
 use response::{Done, answer};
 
 /// The dialect's name in logs, in metrics and in its verifications.
@@ -166,7 +165,8 @@ impl Vault {
             return Err(Problem::Malformed);
         }
         let unknown = caller.map(|caller| caller.unknown_fields).unwrap_or_default();
-        let texts = Texts::read(body, call.members(), call.ignored(), unknown)?;
+        let texts =
+            Texts::read(body, call.members(), call.ignored(), unknown).map_err(|_| Problem::Malformed)?;
         let head = head?;
         head.require(call == Call::Resend && caller.is_none_or(|caller| caller.require_fingerprint))?;
         let caller = caller.ok_or(Problem::BadSignature)?;
@@ -190,7 +190,7 @@ impl Vault {
                 calls.sign_up(caller, client, &line).await
             }
             Call::Confirm => {
-                let code = parse_code("smsCode", texts.either("smsCode", "code")?)?;
+                let code = parse_code("smsCode", either(texts, "smsCode", "code")?)?;
                 calls.confirm(caller, &line, code).await
             }
             Call::Resend => calls.resend(caller, client, &line).await,
@@ -212,7 +212,7 @@ impl Vault {
         let texts = if !adds && body.is_empty() {
             Ok(Texts::default())
         } else if is_json(&parts.headers) {
-            Texts::read(&body, members, &[], unknown)
+            Texts::read(&body, members, &[], unknown).map_err(|_| Problem::Malformed)
         } else {
             Err(Problem::Malformed)
         };

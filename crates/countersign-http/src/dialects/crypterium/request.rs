@@ -4,8 +4,6 @@
 //! them. The source calls a phone's code `smsCode` and a password's `code`: the first call takes both
 //! names.
 
-use std::collections::BTreeMap;
-
 use countersign_core::code::Code;
 use countersign_core::policy::Policy;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient, RecipientError};
@@ -13,10 +11,8 @@ use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
 use super::auth::MerchantId;
-use super::config::UnknownFields;
 use super::error::Problem;
-use super::value::Value;
-use crate::json;
+use crate::json::Texts;
 use crate::query::Query;
 
 /// The most characters of a code.
@@ -79,48 +75,11 @@ pub(super) fn parse_email(text: Option<&str>) -> Result<EmailAddress, Problem> {
     email.ok_or(Problem::InvalidEmail)
 }
 
-/// The members of a body that are there: not absent, not `null`, not empty.
-#[derive(Default)]
-pub(super) struct Texts(BTreeMap<String, Zeroizing<String>>);
-
-impl Texts {
-    /// Reads a body that may have the members `known`, which are texts, and `ignored`, which may be
-    /// anything.
-    pub(super) fn read(
-        body: &[u8],
-        known: &[&str],
-        ignored: &[&str],
-        unknown: UnknownFields,
-    ) -> Result<Self, Problem> {
-        let members: BTreeMap<String, Value> = json::parse(body).map_err(|_| Problem::Malformed)?;
-        let mut texts = BTreeMap::new();
-        for (name, value) in members {
-            match value {
-                Value::Text(text) if known.contains(&&*name) => {
-                    if !text.is_empty() {
-                        texts.insert(name, text);
-                    }
-                }
-                Value::Null if known.contains(&&*name) => {}
-                Value::Other if known.contains(&&*name) => return Err(Problem::Malformed),
-                _ if ignored.contains(&&*name) => {}
-                _ if unknown == UnknownFields::Ignore => {}
-                _ => return Err(Problem::Malformed),
-            }
-        }
-        Ok(Self(texts))
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|text| text.as_str())
-    }
-
-    /// A member that goes by two names, of which a body has one.
-    pub(super) fn either(&self, name: &str, alias: &str) -> Result<Option<&str>, Problem> {
-        match (self.get(name), self.get(alias)) {
-            (Some(_), Some(_)) => Err(Problem::Malformed),
-            (text, other) => Ok(text.or(other)),
-        }
+/// A member that goes by two names, of which a body has one.
+pub(super) fn either<'a>(texts: &'a Texts, name: &str, alias: &str) -> Result<Option<&'a str>, Problem> {
+    match (texts.get(name), texts.get(alias)) {
+        (Some(_), Some(_)) => Err(Problem::Malformed),
+        (text, other) => Ok(text.or(other)),
     }
 }
 
