@@ -53,6 +53,50 @@ pub mod duration {
     }
 }
 
+/// Durations that may be absent, as whole milliseconds or not at all.
+pub mod optional_duration {
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{Encoder, Write};
+    use std::time::Duration;
+
+    /// Writes the duration as milliseconds, or null.
+    ///
+    /// # Errors
+    /// The writer failed.
+    #[allow(clippy::ref_option, reason = "the derive hands over a reference to the field")]
+    pub fn encode<C, W: Write>(
+        v: &Option<Duration>,
+        e: &mut Encoder<W>,
+        c: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        match v {
+            Some(duration) => super::duration::encode(duration, e, c),
+            None => e.null()?.ok(),
+        }
+    }
+
+    /// Reads milliseconds, or null.
+    ///
+    /// # Errors
+    /// The bytes are neither.
+    pub fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Option<Duration>, Error> {
+        let millis: Option<u64> = d.decode()?;
+        Ok(millis.map(Duration::from_millis))
+    }
+
+    /// Whether the field is left out.
+    #[allow(clippy::ref_option, reason = "the derive hands over a reference to the field")]
+    pub fn is_nil(v: &Option<Duration>) -> bool {
+        v.is_none()
+    }
+
+    /// What a field that was left out means.
+    #[allow(clippy::option_option, reason = "the derive asks for an optional value of the field's type")]
+    pub fn nil() -> Option<Option<Duration>> {
+        Some(None)
+    }
+}
+
 /// Lists of durations as lists of whole milliseconds.
 pub mod durations {
     use minicbor::decode::{Decoder, Error};

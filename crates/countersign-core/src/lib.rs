@@ -17,6 +17,7 @@ pub mod directory;
 pub mod dispatcher;
 pub mod engine;
 pub mod entropy;
+pub mod freshness;
 pub mod ids;
 pub mod keys;
 pub mod names;

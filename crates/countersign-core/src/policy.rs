@@ -135,6 +135,11 @@ pub struct Terms {
     /// How long after its end a verification is kept at all.
     #[cbor(n(9), with = "crate::codec::duration")]
     pub keep_record: Duration,
+    /// How old a running verification may be for a start with these terms to send within it. An older
+    /// one has to give way to a new one, which is charged like any start: for callers who promise that
+    /// the end of a window shortens no code's life. `None`: it may be as old as its window allows.
+    #[cbor(n(10), with = "crate::codec::optional_duration", has_nil)]
+    pub join_within: Option<Duration>,
 }
 
 impl Default for Terms {
@@ -151,6 +156,7 @@ impl Default for Terms {
             sharing: CodeSharing::Shared,
             keep_recipient: Duration::from_secs(24 * 3600),
             keep_record: Duration::from_secs(30 * 24 * 3600),
+            join_within: None,
         }
     }
 }

@@ -75,6 +75,33 @@ pub trait ForwardHook: fmt::Debug + Send + Sync + 'static {
     /// Posts a signed JSON body, once. `Ok` means that the hook took it. `id` is equal for every
     /// repetition of the same thing.
     async fn forward(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<(), HookError>;
+
+    /// The same for a hook that has something to say about it. Where only yes and no come through, the
+    /// bodies are empty.
+    async fn exchange(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<HookReply, HookError> {
+        match self.forward(id, body).await {
+            Ok(()) => Ok(HookReply::Taken(Zeroizing::default())),
+            Err(HookError::Refused) => Ok(HookReply::Refused(Zeroizing::default())),
+            Err(HookError::Unavailable) => Err(HookError::Unavailable),
+        }
+    }
+}
+
+/// What a hook said to what it was given. The bodies are not shown: they may name people.
+pub enum HookReply {
+    /// It took it, and says this.
+    Taken(Zeroizing<Vec<u8>>),
+    /// It will not do it, and says this. Asking again changes nothing.
+    Refused(Zeroizing<Vec<u8>>),
+}
+
+impl fmt::Debug for HookReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taken(_) => "Taken(******)",
+            Self::Refused(_) => "Refused(******)",
+        })
+    }
 }
 
 /// A hook that was asked something gave no answer that can be used: none in time, too long a one, or

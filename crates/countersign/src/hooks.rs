@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_core::time::Clock;
 use countersign_http::hooks::{
-    ForwardHook, HookClient, HookError, HookTarget, InvalidHook, LookupHook, NoAnswer,
+    ForwardHook, HookClient, HookError, HookReply, HookTarget, InvalidHook, LookupHook, NoAnswer,
 };
 use countersign_providers::hook::{self, HookAnswer, SignedPost, SigningKey};
 use zeroize::Zeroizing;
@@ -68,11 +68,18 @@ impl fmt::Debug for SignedHook {
 #[async_trait]
 impl ForwardHook for SignedHook {
     async fn forward(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<(), HookError> {
+        match self.exchange(id, body).await? {
+            HookReply::Taken(_) => Ok(()),
+            HookReply::Refused(_) => Err(HookError::Refused),
+        }
+    }
+
+    async fn exchange(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<HookReply, HookError> {
         match self.post.post(body, id, self.clock.now()).await {
-            Ok(answer) if answer.is_success() => Ok(()),
+            Ok(answer) if answer.is_success() => Ok(HookReply::Taken(answer.body.into())),
             // It understood and said no. Anything else may be better at another time.
             Ok(answer) if (400..500).contains(&answer.status) && !matches!(answer.status, 408 | 429) => {
-                Err(HookError::Refused)
+                Ok(HookReply::Refused(answer.body.into()))
             }
             Ok(answer) => {
                 tracing::warn!(status = answer.status, "a tenant's hook does not work");

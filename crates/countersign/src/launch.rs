@@ -112,7 +112,8 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         let _nobody_reads = say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
     }
     if let Some(dev) = &dev {
-        let _nobody_reads = say(&dev::banner(address, &dev.folder));
+        let _nobody_reads =
+            say(&dev::banner(address, &dev.folder, &dev::Moment::new(clock.now(), &OsEntropy)));
     }
     let drain = server.drain;
     let node = Node {
@@ -150,7 +151,7 @@ async fn dev_routes(
     Ok(countersign_http::dev::routes(countersign_http::dev::Dev {
         inbox: Arc::new(dev::InboxView(inbox)),
         clock: Arc::clone(&dev.clock) as _,
-        samples: Arc::new(dev::ShownSamples(address)),
+        samples: Arc::new(dev::ShownSamples { address, clock: Arc::clone(&dev.clock) }),
         closing,
     }))
 }

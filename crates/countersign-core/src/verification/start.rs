@@ -35,7 +35,8 @@ pub struct StartState {
 /// Decides a start.
 ///
 /// In order: holds and the tenant's budget; a running verification, which sends again, waits, or gives
-/// way to one with another context or code; then the caps on new ones.
+/// way (it has another context or code, or is older than the command's terms allow); then the caps on
+/// new ones.
 ///
 /// # Errors
 /// A stored address does not open.
@@ -78,7 +79,7 @@ pub fn start(
     let mut issuer =
         Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed), known: Vec::new() };
     match base {
-        Some(mut base) if asks_for_another(&base, command, keys) => {
+        Some(mut base) if asks_for_another(&base, command, keys) || is_too_old(&base, &limits, command) => {
             let refusal =
                 refused_by_intent.or_else(|| refuse_opening(&limits, command, &state.ledgers.client));
             if let Some(refusal) = refusal {
@@ -123,6 +124,25 @@ fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing)
 /// Whether a resend may open a new verification in the place of one that nobody finished.
 fn may_revive(last: &Verification, now: Timestamp) -> bool {
     last.status_at(now) == Status::Expired && now < last.expires_at + REVIVAL
+}
+
+/// A start may want a verification that has at least so much of its window left. The waiting time
+/// after the last message holds all the same.
+fn is_too_old(base: &Verification, limits: &Limits, command: &StartCommand) -> bool {
+    let Some(join_within) = command.terms.join_within else { return false };
+    !command.intent.is_resend()
+        && command.now.since(base.created_at) > join_within
+        && !matches!(limits.refuse_sending(base, command.delivery), Some(Refusal::CoolDown { .. }))
+}
+
+/// How long until a start like this one opens another verification instead.
+fn until_too_old(base: &Verification, command: &StartCommand) -> Duration {
+    match command.terms.join_within {
+        Some(age) if !command.intent.is_resend() => {
+            command.now.until(base.created_at + age + Duration::from_millis(1))
+        }
+        _ => Duration::MAX,
+    }
 }
 
 /// Where the last checks of an address were used up, nothing but an explicit start opens another
@@ -230,6 +250,9 @@ fn send_again(
             Refusal::CoolDown { .. } => {
                 Decision::unchanged(accepted_without_code(AcceptedKind::CoolingDown, &base))
             }
+            Refusal::SendsExhausted { retry_after } => refused(Refusal::SendsExhausted {
+                retry_after: retry_after.min(until_too_old(&base, command)),
+            }),
             other => refused(other),
         });
     }

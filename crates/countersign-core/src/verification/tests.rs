@@ -180,6 +180,72 @@ fn a_code_that_will_not_go_out_again_is_not_kept() {
     assert_eq!(opened(&new).destinations[0].sealed_code, None, "a resend draws a new one");
 }
 
+/// Terms of a caller whose codes live 300 s, whenever they are sent.
+fn joining_within_300_seconds() -> StartCommand {
+    let terms = Terms {
+        resend_code: ResendCode::New,
+        code_life: Duration::from_secs(300),
+        cool_downs: vec![Duration::from_secs(60)],
+        join_within: Some(Duration::from_secs(300)),
+        ..Terms::default()
+    };
+    StartCommand { terms, ..to(&["+12125550101"]) }
+}
+
+#[test]
+fn a_start_joins_a_running_verification_up_to_the_age_its_terms_allow() {
+    let first = decide(&[None], &joining_within_300_seconds());
+    let command = StartCommand { now: at(300), ..joining_within_300_seconds() };
+    let joined = decide(&[Some(opened(&first))], &command);
+    assert_eq!(accepted(&joined).kind, AcceptedKind::Resent);
+    assert_eq!(opened(&joined).destinations[0].code_expires_at, at(600));
+    let late = StartCommand { now: at(300) + Duration::from_millis(1), ..command };
+    let new = decide(&[Some(opened(&first))], &late);
+    assert_eq!(accepted(&new).kind, AcceptedKind::Opened);
+    assert_eq!(opened(&new).destinations[0].code_expires_at, late.now + Duration::from_secs(300));
+    assert_eq!(new.changes.ledgers[0].1.windows(late.now).starts_day, 1, "charged as a start");
+    let canceled = &new.changes.verifications[0];
+    assert_eq!((canceled.id, canceled.status), (opened(&first).id, Status::Canceled));
+}
+
+#[test]
+fn a_verification_that_is_too_old_to_join_still_makes_the_next_message_wait() {
+    let first = decide(&[None], &joining_within_300_seconds());
+    let second = StartCommand { now: at(299), ..joining_within_300_seconds() };
+    let second = decide(&[Some(opened(&first))], &second);
+    let early = StartCommand { now: at(358), ..joining_within_300_seconds() };
+    let waits = decide(&[Some(opened(&second))], &early);
+    assert_eq!((accepted(&waits).kind, waits.changes.is_empty()), (AcceptedKind::CoolingDown, true));
+    let on_time = StartCommand { now: at(359), ..early };
+    assert_eq!(accepted(&decide(&[Some(opened(&second))], &on_time)).kind, AcceptedKind::Opened);
+}
+
+#[test]
+fn used_up_sends_make_wait_until_another_verification_can_open_and_no_longer() {
+    let command = joining_within_300_seconds();
+    let mut first = decide(&[None], &command);
+    opened_mut(&mut first).sends_used = 5;
+    let refusal =
+        |now| match decide(&[Some(opened(&first))], &StartCommand { now, ..command.clone() }).outcome {
+            SendOutcome::Refused(refusal) => Some(refusal),
+            SendOutcome::Accepted(_) => None,
+        };
+    let retry_after = Duration::from_millis(60_001);
+    assert_eq!(refusal(at(240)), Some(Refusal::SendsExhausted { retry_after }));
+    assert_eq!(refusal(at(240) + retry_after), None);
+}
+
+fn opened_mut(decision: &mut Decision<SendOutcome>) -> &mut Verification {
+    decision.changes.verifications.last_mut().unwrap()
+}
+
+#[test]
+fn a_resend_by_address_joins_at_any_age() {
+    let first = decide(&[None], &joining_within_300_seconds());
+    let command = StartCommand { intent: Intent::ResendOnly, now: at(599), ..joining_within_300_seconds() };
+    assert_eq!(accepted(&decide(&[Some(opened(&first))], &command)).kind, AcceptedKind::Resent);
+}
+
 #[test]
 fn rows_survive_storage() {
     let decision = decide(&[None], &to(&["a@example.com", "+12125550101"]));

@@ -5,6 +5,7 @@
 //! [`Dialects::routers`], its page under `docs/dialects/`, its section in the example configuration.
 
 pub mod crypterium;
+pub mod enduserapi;
 pub mod zap;
 pub mod zitadel;
 
@@ -20,6 +21,8 @@ use crate::services::Services;
 pub struct Dialects {
     /// The Crypterium "Vault" mobile API.
     pub crypterium: Option<crypterium::Config>,
+    /// Quectel's and Acceleronix's end-user API.
+    pub enduserapi: Option<enduserapi::Config>,
     /// ZAP one-time passwords.
     pub zap: Option<zap::Config>,
     /// ZITADEL phone and e-mail verification.
@@ -37,6 +40,11 @@ impl Dialects {
             let routes = crypterium::routes(config, services.clone())
                 .map_err(|e| InvalidDialect::new(crypterium::NAME, e))?;
             all.push(routes.layer(Observe { dialect: crypterium::NAME, refusal: crypterium::refusal }));
+        }
+        if let Some(config) = self.enduserapi {
+            let routes = enduserapi::routes(config, services.clone())
+                .map_err(|e| InvalidDialect::new(enduserapi::NAME, e))?;
+            all.push(routes.layer(Observe { dialect: enduserapi::NAME, refusal: enduserapi::refusal }));
         }
         if let Some(config) = self.zap {
             let routes =

@@ -194,6 +194,7 @@ impl PolicySection {
                 sharing: defaults.terms.sharing,
                 keep_recipient,
                 keep_record,
+                join_within: defaults.terms.join_within,
             },
             caps: self.limits.build(),
             allow_custom_codes: self.allow_custom_codes,

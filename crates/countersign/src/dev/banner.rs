@@ -4,17 +4,17 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::samples::commands;
+use super::samples::{Moment, commands};
 
 /// The text for an instance that listens on `address` and keeps its data in `folder`.
-pub fn banner(address: SocketAddr, folder: &Path) -> String {
+pub fn banner(address: SocketAddr, folder: &Path, moment: &Moment) -> String {
     let mut text = format!(
         "\n  inbox  http://{address}/\n  data   {}\n\n\
          Every message appears in the inbox; nothing is sent to the outside.\n",
         folder.display()
     );
     let mut last = "";
-    for command in commands(address) {
+    for command in commands(address, moment) {
         if command.api != last {
             let _fits = write!(text, "\n{}\n", command.api);
             last = command.api;
@@ -26,12 +26,16 @@ pub fn banner(address: SocketAddr, folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::time::Timestamp;
+
     use super::*;
+    use crate::entropy::OsEntropy;
 
     #[test]
     fn every_wire_api_that_is_served_has_a_command() {
-        let text = banner(([127, 0, 0, 1], 8025).into(), Path::new("data"));
-        for api in ["native", "crypterium", "zap"] {
+        let moment = Moment::new(Timestamp::default(), &OsEntropy);
+        let text = banner(([127, 0, 0, 1], 8025).into(), Path::new("data"), &moment);
+        for api in ["native", "crypterium", "enduserapi", "zap"] {
             assert!(text.contains(&format!("\n{api}\n  # ")), "{api}");
         }
         assert!(text.contains("inbox  http://127.0.0.1:8025/\n"));

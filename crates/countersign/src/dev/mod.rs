@@ -15,4 +15,4 @@ pub use demo::{config, register_users};
 pub use pending::open_sign_up;
 pub use place::{Place, PlaceError};
 pub use ports::{InboxView, ShownSamples};
-pub use samples::{Command, commands};
+pub use samples::{Command, Moment, commands};

@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign_core::names::ProviderName;
 use countersign_core::provider::{Provider, RenderedMessage};
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Clock as _, Timestamp};
 use countersign_http::dev::{DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples};
 use countersign_providers::inbox;
 
-use super::samples::commands;
+use super::samples::{Moment, commands};
 use crate::clock::PushableClock;
+use crate::entropy::OsEntropy;
 
 /// The inbox provider's messages.
 #[derive(Debug)]
@@ -59,9 +60,19 @@ impl DevClock for PushableClock {
     }
 }
 
-/// The commands, for a service at this address.
-#[derive(Clone, Copy, Debug)]
-pub struct ShownSamples(pub SocketAddr);
+/// The commands, for a service at this address, at the time of its clock.
+pub struct ShownSamples {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What time it is there.
+    pub clock: Arc<PushableClock>,
+}
+
+impl std::fmt::Debug for ShownSamples {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShownSamples").field("address", &self.address).finish_non_exhaustive()
+    }
+}
 
 impl Samples for ShownSamples {
     fn draw(&self) -> Vec<Sample> {
@@ -70,6 +81,7 @@ impl Samples for ShownSamples {
             title: command.title.to_owned(),
             curl: command.curl,
         };
-        commands(self.0).into_iter().map(sample).collect()
+        let moment = Moment::new(self.clock.now(), &OsEntropy);
+        commands(self.address, &moment).into_iter().map(sample).collect()
     }
 }

@@ -9,7 +9,7 @@ fn a_code_goes_through_the_inbox_and_the_commands_that_are_printed_work() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::dev(folder.path(), &[]);
     let commands = commands(&server.printed());
-    assert_eq!(commands.len(), 5);
+    assert_eq!(commands.len(), 6);
     for (method, url, headers, body) in &commands {
         let path = url.strip_prefix(&format!("http://{}", server.address())).unwrap();
         let body = if body.contains("\"code\"") {
@@ -24,7 +24,9 @@ fn a_code_goes_through_the_inbox_and_the_commands_that_are_printed_work() {
             assert_eq!(answer.json()["valid"], true, "{answer:?}");
         }
     }
-    assert!(!server.code_for("adminuser@zap.com").is_empty());
+    for sent_to in ["adminuser@zap.com", "+8613800138000"] {
+        assert!(!server.code_for(sent_to).is_empty());
+    }
     server.stop();
 }
 
@@ -160,4 +162,23 @@ fn the_sample_of_the_crypterium_documentation_works_as_printed_and_again_after_a
     server.post("/dev/clock", &json!({"advance_seconds": 61}));
     assert_eq!(resend(&server, "bece038f-2e46-49f4-b25e-89cd38d6dc16"), json!({"result": "ok"}));
     assert!(!server.code_for("+447871234567").is_empty());
+    server.stop();
+}
+
+#[test]
+fn the_example_of_the_enduserapi_documentation_works_at_its_time_with_its_real_signature() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &["--fixed-clock", "2025-04-16T03:24:54Z"]);
+    let send = |signature: &str, country: &str| {
+        let path = format!(
+            "/v2/sms/enduserapi/v2/sendPhoneSmsCode?codeType=3&internationalCode={country}&phone=13800138000\
+             &random=76a6L647F02CAoN9&signature={signature}&ts=1744773894369&userDomain=C.DM.10271.5"
+        );
+        server.send("POST", &path, &["Content-Type: application/json"], "").json()["code"].clone()
+    };
+    let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let real = "adf0cd13e4a086f78577ca284df28a5382a7af36e011e1aec6375a0a615fb891";
+    assert_eq!(send(of_nothing, "86"), 5420);
+    assert_eq!((send(real, "86"), send(real, "86")), (json!(200), json!(5420)));
+    assert!(!server.code_for("+8613800138000").is_empty());
 }

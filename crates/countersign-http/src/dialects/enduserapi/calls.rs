@@ -1,0 +1,338 @@
+//! The calls: domain types in, the core's verbs, and back.
+//!
+//! There are no users here: every number and mailbox is as good as another, and whoever asks learns
+//! nothing but what was sent where.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use countersign_core::code::Code;
+use countersign_core::engine::{AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
+use countersign_core::ids::VerificationId;
+use countersign_core::names::{DialectName, Purpose};
+use countersign_core::policy::{Policy, ResendCode, Terms};
+use countersign_core::recipient::{PhoneNumber, Recipient};
+use countersign_core::time::Timestamp;
+use countersign_core::verification::Status;
+use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
+
+use super::auth::Caller;
+use super::config::SenderCodes;
+use super::error::{Mismatch, Problem};
+use super::forward;
+use super::request::{
+    CodeType, EmailType, Login, RawPhone, Register, ResetFor, ResetPassword, SendEmail, SendSms,
+    ValidateEmail, ValidateSms, calling_code,
+};
+use super::response::{Done, Issued};
+use super::sender::Senders;
+use crate::services::Services;
+
+/// "The last unused SMS verification code sent within 5 minutes is valid."
+const CODE_LIFE: Duration = Duration::from_secs(5 * 60);
+/// The source gives no figure.
+const COOL_DOWN: Duration = Duration::from_secs(60);
+/// As in the vendor's sample of a login.
+const ACCESS_LIFE: Duration = Duration::from_secs(2 * 3600);
+/// As in the vendor's sample of a login.
+const REFRESH_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// More than one address can have running: one verification per purpose.
+const RUNNING_MAX: u32 = 50;
+
+/// The dialect's calls over the services.
+pub(super) struct Calls {
+    services: Services,
+    dialect: DialectName,
+}
+
+impl Calls {
+    pub(super) fn new(services: Services) -> Self {
+        Self { services, dialect: DialectName::parse(super::NAME).expect("a dialect's name") }
+    }
+
+    pub(super) async fn send_sms(
+        &self,
+        caller: &Caller,
+        senders: &Senders,
+        request: SendSms,
+    ) -> Result<Done, Problem> {
+        permit_type(caller, request.code_type)?;
+        let phone = resolve(caller, &request.phone, Some(&request.country))?;
+        let settings = &caller.settings;
+        if settings.sender_codes == SenderCodes::Detailed {
+            let checked = senders.check(&settings.user_domain, &settings.sender, request.code_type);
+            checked.map_err(Problem::sender)?;
+        }
+        self.send(caller, request.code_type.purpose(), Recipient::Phone(phone)).await
+    }
+
+    pub(super) async fn send_email(&self, caller: &Caller, request: SendEmail) -> Result<Done, Problem> {
+        self.send(caller, request.email_type.purpose(), Recipient::Email(request.email)).await
+    }
+
+    pub(super) async fn validate_sms(&self, caller: &Caller, request: ValidateSms) -> Result<Done, Problem> {
+        if let Some(code_type) = request.code_type {
+            permit_type(caller, code_type)?;
+        }
+        let phone = Recipient::Phone(resolve(caller, &request.phone, request.country.as_deref())?);
+        let purposes = if let Some(code_type) = request.code_type {
+            vec![code_type.purpose()]
+        } else {
+            let all: Vec<Purpose> = caller.settings.code_types.iter().map(|t| t.purpose()).collect();
+            self.pending(caller, &phone, &all).await?
+        };
+        self.check_any(caller, &phone, purposes, &request.code, request.consume).await?;
+        Ok(Done::Plain)
+    }
+
+    pub(super) async fn validate_email(
+        &self,
+        caller: &Caller,
+        request: ValidateEmail,
+    ) -> Result<Done, Problem> {
+        let mailbox = Recipient::Email(request.email);
+        let purposes = self.pending(caller, &mailbox, &EmailType::ALL.map(EmailType::purpose)).await?;
+        self.check_any(caller, &mailbox, purposes, &request.code, request.consume).await?;
+        Ok(Done::Plain)
+    }
+
+    pub(super) async fn log_in(&self, caller: &Caller, request: Login) -> Result<Done, Problem> {
+        permit_type(caller, CodeType::Login)?;
+        let phone = Recipient::Phone(resolve(caller, &request.phone, Some(&request.country))?);
+        self.check(caller, &phone, CodeType::Login.purpose(), request.code, true).await?;
+        let now = self.services.verifications.now();
+        let issue = |kind, life| {
+            let token = self.services.tokens.issue(&caller.tenant.id, kind, phone.expose(), life);
+            Issued { token, expiration_time: (now + life).as_millis() / 1000 }
+        };
+        let mut access = issue("enduserapi access", ACCESS_LIFE);
+        access.token.insert_str(0, "Bearer ");
+        Ok(Done::LoggedIn { access, refresh: issue("enduserapi refresh", REFRESH_LIFE) })
+    }
+
+    /// Uses the code up, and only then hands the registration to the tenant's hook. Nothing of it is
+    /// kept; a hook that fails leaves the person to ask for another code.
+    pub(super) async fn register(&self, caller: &Caller, request: Register) -> Result<Done, Problem> {
+        let Some(hook) = &caller.register else { return Err(Problem::NotPermitted) };
+        permit_type(caller, CodeType::Registration)?;
+        let phone = resolve(caller, &request.phone, request.country.as_deref())?;
+        let body = forward::registration(caller.name(), &phone, &request.password, &request.agreements);
+        let purpose = CodeType::Registration.purpose();
+        let proof = self.check(caller, &Recipient::Phone(phone), purpose, request.code, true).await?;
+        let uid = forward::register(hook.as_ref(), proof, body).await?;
+        Ok(Done::Registered { uid })
+    }
+
+    /// The same for a new password.
+    pub(super) async fn reset_password(
+        &self,
+        caller: &Caller,
+        request: ResetPassword,
+    ) -> Result<Done, Problem> {
+        let Some(hook) = &caller.password_reset else { return Err(Problem::NotPermitted) };
+        let (to, purpose) = match request.to {
+            ResetFor::Phone { phone, country } => {
+                permit_type(caller, CodeType::PasswordReset)?;
+                let phone = resolve(caller, &phone, country.as_deref())?;
+                (Recipient::Phone(phone), CodeType::PasswordReset.purpose())
+            }
+            ResetFor::Email(email) => (Recipient::Email(email), EmailType::PasswordReset.purpose()),
+        };
+        let body = forward::password_change(caller.name(), &to, &request.password);
+        let proof = self.check(caller, &to, purpose, request.code, true).await?;
+        forward::reset(hook.as_ref(), proof, body).await?;
+        Ok(Done::Plain)
+    }
+
+    /// Starts, or sends a new code. What a rule blocks is answered like success, and counted like it too, so
+    /// that a second call tells no more than the first.
+    async fn send(&self, caller: &Caller, purpose: Purpose, to: Recipient) -> Result<Done, Problem> {
+        let outcome = match self.start(caller, purpose.clone(), to.clone(), Delivery::Send).await {
+            Err(RequestError::Region) => self.start(caller, purpose, to, Delivery::Pretend).await?,
+            outcome => outcome?,
+        };
+        accepted(outcome)?;
+        Ok(Done::Plain)
+    }
+
+    async fn start(
+        &self,
+        caller: &Caller,
+        purpose: Purpose,
+        to: Recipient,
+        delivery: Delivery,
+    ) -> Result<Idempotent<SendOutcome>, RequestError> {
+        let request = Start {
+            tenant: &caller.tenant,
+            dialect: &self.dialect,
+            purpose,
+            intent: Intent::StartOrResend,
+            delivery,
+            targets: vec![(Target::Address(to), None)],
+            locale: None,
+            custom_code: None,
+            context: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            // The connection may be a person's app or the tenant's server for all of them.
+            client_ip: None,
+            terms: Some(terms(&caller.tenant.policy)),
+            idempotency: None,
+        };
+        self.services.verifications.start(request).await
+    }
+
+    /// Those of the purposes that the address has a running verification for, newest first.
+    async fn pending(
+        &self,
+        caller: &Caller,
+        address: &Recipient,
+        purposes: &[Purpose],
+    ) -> Result<Vec<Purpose>, Problem> {
+        let verifications = &self.services.verifications;
+        let pending = Some(Status::Pending);
+        let mut running =
+            verifications.list(&caller.tenant, Some(address), pending, None, RUNNING_MAX).await?;
+        running.sort_unstable_by_key(|verification| std::cmp::Reverse(verification.id));
+        let mut found = Vec::new();
+        for verification in running {
+            if purposes.contains(&verification.purpose) && !found.contains(&verification.purpose) {
+                found.push(verification.purpose);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes a guess at each purpose in turn until it is right. Each one it is compared with is charged for
+    /// it.
+    async fn check_any(
+        &self,
+        caller: &Caller,
+        address: &Recipient,
+        purposes: Vec<Purpose>,
+        code: &Code,
+        consume: bool,
+    ) -> Result<VerificationId, Problem> {
+        let mut first = None;
+        for purpose in purposes {
+            match self.check(caller, address, purpose, code.clone(), consume).await {
+                Ok(proof) => return Ok(proof),
+                Err(problem @ (Problem::WrongCode(_) | Problem::ChecksUsedUp)) => {
+                    first.get_or_insert(problem);
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        Err(first.unwrap_or(Problem::WrongCode(Mismatch::NothingPending)))
+    }
+
+    async fn check(
+        &self,
+        caller: &Caller,
+        address: &Recipient,
+        purpose: Purpose,
+        code: Code,
+        consume: bool,
+    ) -> Result<VerificationId, Problem> {
+        let request = Check {
+            tenant: &caller.tenant,
+            of: CheckOf::Address(address, purpose),
+            code,
+            context: BTreeMap::new(),
+            consume,
+            record_proof: consume,
+            idempotency: None,
+        };
+        match decided(self.services.verifications.check(request).await?)?.0 {
+            CheckOutcome::Right { verification } => Ok(verification.id),
+            CheckOutcome::Rejected { reason, .. } => Err(Problem::rejected(reason)),
+            CheckOutcome::NotFound => Err(Problem::WrongCode(Mismatch::NothingPending)),
+            CheckOutcome::TenantBudget { .. } => Err(Problem::ChecksUsedUp),
+        }
+    }
+}
+
+/// The tenant's terms, with what the source promises of a code: five minutes, which the end of the window
+/// never shortens, and none but the last one. The waiting time is the dialect's where the tenant has no
+/// own.
+fn terms(policy: &Policy) -> Terms {
+    let own = policy.terms.clone();
+    let code_life = own.code_life.min(CODE_LIFE);
+    let cool_downs =
+        if own.cool_downs == Terms::default().cool_downs { vec![COOL_DOWN] } else { own.cool_downs };
+    Terms {
+        resend_code: ResendCode::New,
+        join_within: own.window.checked_sub(code_life),
+        code_life,
+        cool_downs,
+        ..own
+    }
+}
+
+fn permit_type(caller: &Caller, code_type: CodeType) -> Result<(), Problem> {
+    if caller.settings.code_types.contains(&code_type) { Ok(()) } else { Err(Problem::NotPermitted) }
+}
+
+/// The number in the country that is named, or else the caller's first one. The country has to be on the
+/// list before the number is looked at.
+fn resolve(caller: &Caller, phone: &RawPhone, country: Option<&str>) -> Result<PhoneNumber, Problem> {
+    let countries = &caller.settings.countries;
+    let code = country.map_or(Ok(countries.home()), calling_code)?;
+    if !countries.contains(code) {
+        return Err(Problem::NotPermitted);
+    }
+    phone.resolve(code, &caller.tenant.policy)
+}
+
+/// A request of this dialect claims no idempotency key, so that it is always decided now.
+fn decided<O>(outcome: Idempotent<O>) -> Result<(O, Timestamp), Problem> {
+    match outcome {
+        Idempotent::Fresh { outcome, at } | Idempotent::Replayed { outcome, at } => Ok((outcome, at)),
+        Idempotent::Mismatch | Idempotent::InFlight => {
+            Err(Problem::internal("an idempotency key that was never claimed"))
+        }
+    }
+}
+
+fn accepted(outcome: Idempotent<SendOutcome>) -> Result<(), Problem> {
+    let (outcome, at) = decided(outcome)?;
+    match outcome {
+        SendOutcome::Accepted(accepted) => match accepted.kind {
+            AcceptedKind::Opened | AcceptedKind::Resent => Ok(()),
+            AcceptedKind::CoolingDown => {
+                let running = accepted.verification;
+                let next = running.next_send_at(at).unwrap_or(running.expires_at);
+                Err(Problem::cooling_down(at.until(next)))
+            }
+        },
+        SendOutcome::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_lives_five_minutes_and_never_longer_than_the_tenant_says() {
+        let life = |seconds| {
+            let mut policy = Policy::default();
+            policy.terms.code_life = Duration::from_secs(seconds);
+            let terms = terms(&policy);
+            (terms.code_life.as_secs(), terms.join_within.map(|age| age.as_secs()))
+        };
+        assert_eq!(life(600), (300, Some(300)));
+        assert_eq!(life(120), (120, Some(480)));
+    }
+
+    #[test]
+    fn the_tenants_own_waiting_times_go_before_the_dialects() {
+        let waits = |own: Vec<u64>| {
+            let mut policy = Policy::default();
+            policy.terms.cool_downs = own.into_iter().map(Duration::from_secs).collect();
+            terms(&policy).cool_downs
+        };
+        assert_eq!(waits(vec![30, 60, 120, 240]), [Duration::from_secs(60)]);
+        assert_eq!(waits(vec![90]), [Duration::from_secs(90)]);
+        assert_eq!(waits(vec![]), [] as [Duration; 0]);
+    }
+}

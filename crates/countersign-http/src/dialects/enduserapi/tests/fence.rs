@@ -1,0 +1,239 @@
+//! One signing input has one reading, and the hash of nothing opens no door.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use countersign_core::testkit::tenant;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+
+use super::app::{SECRET, USER_DOMAIN};
+use crate::dialects::enduserapi::auth::Caller;
+use crate::dialects::enduserapi::config::{SignatureScheme, UserDomain};
+use crate::dialects::enduserapi::params::Parameters;
+use crate::dialects::enduserapi::request::{Login, SendEmail, SendSms, Signed, ValidateEmail, ValidateSms};
+
+const CASES: u32 = 100_000;
+/// SHA-256 of nothing, which the source prints as an example.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn caller() -> Caller {
+    let settings: UserDomain = serde_json::from_value(json!({
+        "user_domain": USER_DOMAIN, "tenant": "acme", "secret": SECRET, "countries": ["1", "44", "86", "234"],
+    }))
+    .unwrap();
+    Caller { tenant: Arc::new(tenant("acme")), settings, register: None, password_reset: None }
+}
+
+/// A call, with the names of what its signature covers, in order.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    SendSms,
+    ValidateSms,
+    Login,
+    SendEmail,
+    ValidateEmail,
+}
+
+impl Call {
+    const ALL: [Self; 5] =
+        [Self::SendSms, Self::ValidateSms, Self::Login, Self::SendEmail, Self::ValidateEmail];
+
+    fn names(self) -> [&'static str; 4] {
+        match self {
+            Self::SendSms => ["phone", "codeType", "random", "ts"],
+            Self::ValidateSms => ["phone", "smsCode", "random", "ts"],
+            Self::Login => ["internationalCode", "phone", "smsCode", "random"],
+            Self::SendEmail => ["email", "emailType", "random", "ts"],
+            Self::ValidateEmail => ["email", "code", "random", "ts"],
+        }
+    }
+
+    /// What the implementation would hash for these values, if it lets them in.
+    fn parse(self, values: &[String; 4], signature: &str, caller: &Caller) -> Option<Signed> {
+        let mut query = format!("signature={signature}");
+        if matches!(self, Self::SendSms) {
+            query.push_str("&internationalCode=86");
+        }
+        for (name, value) in self.names().iter().zip(values) {
+            query.extend(["&", name, "=", value]);
+        }
+        let p = Parameters::read(Some(&query), &HeaderMap::new(), b"").ok()?;
+        match self {
+            Self::SendSms => SendSms::parse(&p, caller).ok().map(|(_, signed)| signed),
+            Self::ValidateSms => ValidateSms::parse(&p, caller).ok().map(|(_, signed)| signed),
+            Self::Login => Login::parse(&p, caller).ok().map(|(_, signed)| signed),
+            Self::SendEmail => SendEmail::parse(&p, caller).ok().and_then(|(_, signed)| signed),
+            Self::ValidateEmail => ValidateEmail::parse(&p, caller).ok().and_then(|(_, signed)| signed),
+        }
+    }
+
+    /// Values that are nearly, and often exactly, what the call takes.
+    fn values(self) -> BoxedStrategy<[String; 4]> {
+        let phone = "\\+?[0-9]{4,16}".boxed();
+        let code = "[0-9]{5,7}".boxed();
+        let random = prop_oneof![3 => "[0-9a-z]{16}", 1 => "[0-9]{15,17}"].boxed();
+        let ts = prop_oneof![3 => "[1-9][0-9]{12}", 1 => "[0-9]{12,14}"].boxed();
+        let kind = prop_oneof![4 => "[1-5]", 1 => "[0-9]{1,2}"].boxed();
+        let country = prop_oneof!["1", "44", "86", "234", "[1-9]{1,3}"].boxed();
+        let email = "[a-z0-9]{1,5}@[a-z]{1,4}\\.(com|c1|io2)[0-9]{0,2}".boxed();
+        let [a, b, c, d] = match self {
+            Self::SendSms => [phone, kind, random, ts],
+            Self::ValidateSms => [phone, code, random, ts],
+            Self::Login => [country, phone, code, random],
+            Self::SendEmail => [email, kind, random, ts],
+            Self::ValidateEmail => [email, code, random, ts],
+        };
+        [a, b, c, d].boxed()
+    }
+}
+
+/// Cuts the same text elsewhere: each boundary moves by up to three characters.
+fn cut_elsewhere(values: &[String; 4], moves: [i8; 3]) -> Option<[String; 4]> {
+    let joined = values.concat();
+    let mut cuts = [0usize; 3];
+    let mut end = 0usize;
+    for index in 0..3 {
+        end += values[index].len();
+        cuts[index] = end.checked_add_signed(isize::from(moves[index]))?;
+    }
+    let part = |from: usize, to: usize| joined.get(from..to).map(str::to_owned);
+    Some([part(0, cuts[0])?, part(cuts[0], cuts[1])?, part(cuts[1], cuts[2])?, part(cuts[2], joined.len())?])
+}
+
+#[test]
+fn no_two_requests_share_a_signing_input() {
+    let caller = caller();
+    let calls = prop::sample::select(Call::ALL.to_vec());
+    let moves = [-3i8..=3, -3i8..=3, -3i8..=3];
+    let case = calls.prop_flat_map(move |call| (Just(call), call.values(), moves.clone()));
+    let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+    let seen = std::cell::Cell::new((0u32, 0u32));
+    TestRunner::new(config)
+        .run(&case, |(call, values, moves)| {
+            let Some(signed) = call.parse(&values, EMPTY, &caller) else { return Ok(()) };
+            let (taken, compared) = seen.get();
+            seen.set((taken + 1, compared));
+            prop_assert_eq!(signed.input(SignatureScheme::Sha256), values.concat());
+            if let Some(others) = cut_elsewhere(&values, moves)
+                && others != values
+            {
+                seen.set((taken + 1, compared + 1));
+                let other = call.parse(&others, EMPTY, &caller);
+                prop_assert!(other.is_none(), "{:?} and {:?}", values, others);
+            }
+            Ok(())
+        })
+        .unwrap();
+    let (taken, compared) = seen.get();
+    assert!(taken > CASES / 4 && compared > CASES / 8, "{taken} requests taken, {compared} compared");
+}
+
+#[test]
+fn values_and_their_lengths_have_one_reading_under_our_scheme() {
+    let caller = caller();
+    let config = ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() };
+    let case = (Call::SendSms.values(), Call::SendSms.values());
+    TestRunner::new(config)
+        .run(&case, |(one, other)| {
+            let input = |values: &[String; 4]| {
+                let signed = Call::SendSms.parse(values, EMPTY, &caller)?;
+                Some(signed.input(SignatureScheme::HmacFields).to_owned())
+            };
+            if let Some(text) = input(&one) {
+                let mut fields = Vec::new();
+                let mut rest = text.as_str();
+                while let Some((length, more)) = rest.split_once(':') {
+                    let (field, more) = more.split_at(length.parse().unwrap());
+                    fields.push(field);
+                    rest = more;
+                }
+                let [phone, kind, random, ts] = &one;
+                prop_assert_eq!(
+                    fields,
+                    ["sendPhoneSmsCode", USER_DOMAIN, "86", phone.as_str(), kind, random, ts]
+                );
+                prop_assert!(one == other || input(&other).is_none_or(|input| input != text));
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_hash_of_nothing_signs_nothing() {
+    let caller = caller();
+    let config = ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() };
+    let taken = std::cell::Cell::new(0u32);
+    let case = prop::sample::select(Call::ALL.to_vec()).prop_flat_map(|call| (Just(call), call.values()));
+    TestRunner::new(config)
+        .run(&case, |(call, values)| {
+            for signature in [EMPTY.to_owned(), EMPTY.to_uppercase()] {
+                if let Some(signed) = call.parse(&values, &signature, &caller) {
+                    taken.set(taken.get() + 1);
+                    prop_assert!(!caller.signed(&signed));
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(taken.get() > 5_000, "{} requests came so far", taken.get());
+}
+
+#[test]
+fn the_sources_example_is_signed_with_what_its_input_really_hashes_to() {
+    let values = ["13800138000", "3", "76a6L647F02CAoN9", "1744773894369"].map(str::to_owned);
+    let right = "adf0cd13e4a086f78577ca284df28a5382a7af36e011e1aec6375a0a615fb891";
+    let signed = |signature: &str| Call::SendSms.parse(&values, signature, &caller()).unwrap();
+    assert_eq!(
+        signed(right).input(SignatureScheme::Sha256).to_owned() + SECRET,
+        "13800138000376a6L647F02CAoN9174477389436957Fk69oYgbs2aWWN362NtZwYB2RqKNqQ7yZESnF5VM33"
+    );
+    assert!(caller().signed(&signed(right)));
+    assert!(caller().signed(&signed(&right.to_uppercase())));
+    assert!(!caller().signed(&signed(EMPTY)));
+}
+
+#[test]
+fn what_is_signed_has_its_form_before_anything_is_hashed() {
+    let caller = caller();
+    let good = ["13800138000", "3", "76a6L647F02CAoN9", "1744773894369"];
+    let bad: [(usize, &[&str]); 4] = [
+        (
+            0,
+            &[
+                "1380",
+                "1234567890123456",
+                "1380013800a",
+                "++8613800138000",
+                "138 0013800",
+                "１３８００１３８０００",
+            ],
+        ),
+        (1, &["0", "6", "03", "%2B3", "3.0", "-3", "3 ", "３"]),
+        (2, &["76a6L647F02CAoN", "76a6L647F02CAoN99", "76a6L647F02CAo-9", "76a6L647F02CAoNé"]),
+        (
+            3,
+            &[
+                "1744773894",
+                "17447738943690",
+                "0744773894369",
+                "-744773894369",
+                "9223372036854775808",
+                "1744773894.36",
+            ],
+        ),
+    ];
+    assert!(Call::SendSms.parse(&good.map(str::to_owned), EMPTY, &caller).is_some());
+    for (place, values) in bad {
+        for value in values {
+            let mut request = good.map(str::to_owned);
+            (*value).clone_into(&mut request[place]);
+            assert!(Call::SendSms.parse(&request, EMPTY, &caller).is_none(), "{value}");
+        }
+    }
+    for signature in [&EMPTY[1..], "zz", "", &format!("{EMPTY}0"), &EMPTY.replace('e', "g")] {
+        assert!(Call::SendSms.parse(&good.map(str::to_owned), signature, &caller).is_none(), "{signature}");
+    }
+}

@@ -1,0 +1,136 @@
+//! A signed request is good once, and for ten minutes.
+
+use serde_json::json;
+
+use super::app::{App, OTHER_DOMAIN, Setup, said};
+
+const SEND: &str = "codeType=3&internationalCode=86&phone=13800138000";
+
+#[tokio::test]
+async fn of_1000_requests_that_come_again_1000_are_refused() {
+    let app = App::new();
+    let mut refused = 0;
+    for index in 0..1000 {
+        let query = app.signed("validateSmsCode", &format!("phone=13800138000&smsCode={index:06}"));
+        assert_eq!(app.post("validateSmsCode", &query).await.says(), said(5037, ""));
+        let again = app.post("validateSmsCode", &query).await;
+        refused += usize::from(again.says() == said(5420, "replayed"));
+    }
+    assert_eq!(refused, 1000);
+}
+
+#[tokio::test]
+async fn of_two_that_come_at_once_one_is_taken() {
+    let mut app = App::new();
+    for round in 0..50 {
+        let query = app.signed(
+            "sendPhoneSmsCode",
+            &format!("codeType=1&internationalCode=86&phone=138001380{round:02}"),
+        );
+        let (one, other) =
+            tokio::join!(app.post("sendPhoneSmsCode", &query), app.post("sendPhoneSmsCode", &query));
+        let mut codes = [one.code(), other.code()];
+        codes.sort_unstable();
+        assert_eq!(codes, [200, 5420]);
+        assert_eq!(app.sent().await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_random_is_spent_whatever_comes_of_the_call() {
+    let app = App::new();
+    app.make("sendPhoneSmsCode", SEND).await;
+    for (query, code) in [
+        (SEND.to_owned(), 5058),
+        ("codeType=3&internationalCode=44&phone=13800138000".to_owned(), 5059),
+        ("codeType=3&internationalCode=86&phone=99999".to_owned(), 5019),
+    ] {
+        let query = app.signed("sendPhoneSmsCode", &query);
+        assert_eq!(app.post("sendPhoneSmsCode", &query).await.code(), code);
+        assert_eq!(app.post("sendPhoneSmsCode", &query).await.says(), said(5420, "replayed"));
+    }
+}
+
+#[tokio::test]
+async fn a_random_is_not_spent_before_signature_and_time_are_good() {
+    let app = App::new();
+    let query = app.signed("sendPhoneSmsCode", &format!("{SEND}&random=aaaaaaaaaaaaaaaa"));
+    let forged = query.replace("phone=13800138000", "phone=13800138001");
+    assert_eq!(app.post("sendPhoneSmsCode", &forged).await.says(), said(5420, ""));
+    let old = app.signed("sendPhoneSmsCode", &format!("{SEND}&random=aaaaaaaaaaaaaaaa&ts=1744773000000"));
+    assert_eq!(app.post("sendPhoneSmsCode", &old).await.says(), said(5420, "stale_timestamp"));
+    assert_eq!(app.post("sendPhoneSmsCode", &query).await.code(), 200);
+}
+
+#[tokio::test]
+async fn another_spelling_of_the_signature_is_the_same_request() {
+    let app = App::new();
+    let query = app.signed("sendPhoneSmsCode", SEND);
+    assert_eq!(app.post("sendPhoneSmsCode", &query).await.code(), 200);
+    let (front, signature) = query.split_once("signature=").unwrap();
+    let shouted = format!("{front}signature={}", signature.to_uppercase());
+    assert_eq!(app.post("sendPhoneSmsCode", &shouted).await.says(), said(5420, "replayed"));
+}
+
+#[tokio::test]
+async fn two_user_domains_may_draw_the_same_random() {
+    let app = App::new();
+    let random = "random=aaaaaaaaaaaaaaaa";
+    assert_eq!(app.make("sendPhoneSmsCode", &format!("{SEND}&{random}")).await.code(), 200);
+    let other = format!("{SEND}&{random}&userDomain={OTHER_DOMAIN}");
+    assert_eq!(app.make("sendPhoneSmsCode", &other).await.code(), 200);
+}
+
+#[tokio::test]
+async fn the_window_ends_after_600_000_milliseconds_on_either_side() {
+    let app = App::new();
+    let now: i64 = app.ts().parse().unwrap();
+    for (offset, expected) in [
+        (-600_001, said(5420, "stale_timestamp")),
+        (-600_000, said(5037, "")),
+        (600_000, said(5037, "")),
+        (600_001, said(5420, "stale_timestamp")),
+    ] {
+        let query = format!("phone=13800138000&smsCode=123456&ts={}", now + offset);
+        assert_eq!(app.make("validateSmsCode", &query).await.says(), expected, "{offset}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_remembered_until_it_is_stale() {
+    let app = App::new();
+    let ahead = app.ts().parse::<i64>().unwrap() + 600_000;
+    let query = app.signed("validateSmsCode", &format!("phone=13800138000&smsCode=123456&ts={ahead}"));
+    assert_eq!(app.post("validateSmsCode", &query).await.code(), 5037);
+    app.wait(1200);
+    assert_eq!(app.post("validateSmsCode", &query).await.says(), said(5420, "replayed"));
+    app.wait(1);
+    assert_eq!(app.post("validateSmsCode", &query).await.says(), said(5420, "stale_timestamp"));
+}
+
+#[tokio::test]
+async fn a_login_has_no_time_and_is_remembered_for_a_day() {
+    let app = App::new();
+    let query = app.signed("phoneSmsCodeLogin", "internationalCode=86&phone=13800138000&smsCode=123456");
+    assert_eq!(app.post("phoneSmsCodeLogin", &query).await.says(), said(5037, ""));
+    app.wait(24 * 3600);
+    assert_eq!(app.post("phoneSmsCodeLogin", &query).await.says(), said(5420, "replayed"));
+}
+
+#[tokio::test]
+async fn more_requests_than_can_be_remembered_are_refused_and_send_nothing() {
+    let mut app = App::build(Setup { budget_of_nonces: Some(1), ..Setup::default() });
+    assert_eq!(app.make("validateSmsCode", "phone=13800138000&smsCode=123456").await.code(), 5037);
+    let full = app.make("sendPhoneSmsCode", SEND).await;
+    assert_eq!((full.status.as_u16(), full.says()), (503, said(5059, "unavailable")));
+    assert!(full.headers.contains_key("retry-after"));
+    assert!(app.sent().await.is_empty());
+}
+
+#[tokio::test]
+async fn calls_about_mail_that_are_not_signed_need_no_random() {
+    let app = App::with(json!({ "sign_email": false }));
+    let query = "email=a@example.com&emailType=1&userDomain=C.DM.10271.5";
+    assert_eq!(app.post("sendEmail", query).await.code(), 200);
+    assert_eq!(app.post("sendEmail", query).await.code(), 5058);
+}
