@@ -166,3 +166,43 @@ async fn zap_answers_about_somebody_held_as_about_somebody_who_used_everything_u
     assert_eq!(masked(zap(&app, "check", "ann@example.com").await), masked(used_up));
     app.sent().await;
 }
+
+async fn vault(app: &TestApp, call: &str, phone: &str) -> Answer {
+    let (path, body) = match call {
+        "signup" => ("signup", json!({"phone": phone, "password": "correct horse"})),
+        "resend" => ("phone/verify/resend", json!({ "phone": phone })),
+        "confirm" => ("phone/confirm", json!({"phone": phone, "smsCode": "wrong0"})),
+        "reset" => ("password/reset", json!({ "phone": phone })),
+        _ => ("password/reset/confirm/code", json!({"phone": phone, "code": "wrong0"})),
+    };
+    let headers = [("x-merchant-id", "bece038f-2e46-49f4-b25e-89cd38d6dc16"), ("x-fingerprint", "1234444")];
+    app.call("POST", &format!("/v2/mobile/{path}"), &headers, Some(body)).await
+}
+
+/// A service where `known` signed up, as long ago as makes no difference.
+async fn signed_up(known: &str) -> TestApp {
+    let app = TestApp::new();
+    assert_eq!(vault(&app, "signup", known).await.status, 200);
+    let code = app.code().await;
+    let headers = [("x-merchant-id", "bece038f-2e46-49f4-b25e-89cd38d6dc16")];
+    let body = json!({"phone": known, "smsCode": code});
+    let confirmed = app.call("POST", "/v2/mobile/phone/confirm", &headers, Some(body)).await;
+    assert_eq!(confirmed.status, 200, "{confirmed:?}");
+    app.advance(48 * HOUR);
+    app
+}
+
+/// A sign-up of somebody who has signed up sends nothing and is answered like any other; a resend or a reset
+/// for nobody likewise.
+#[tokio::test]
+async fn crypterium_answers_alike_about_those_who_signed_up_and_those_who_did_not() {
+    let pair = ["+12125550123", "+12125550124"];
+    for (send, check) in [("signup", "confirm"), ("resend", "confirm"), ("reset", "reset code")] {
+        let app = signed_up(pair[0]).await;
+        let ask = async |call: &str, phone: &str| vault(&app, call, phone).await;
+        let answers = alike(&app, pair, &three_days(send, check), ask).await;
+        assert!(answers.iter().all(|answer| [200, 400].contains(&answer.status)), "{send}");
+        assert!(answers.iter().any(|answer| answer.status == 200), "{send}");
+        app.sent().await;
+    }
+}

@@ -2,6 +2,7 @@
 //! program: each is answered in its own API's form, none is charged, and the node goes on.
 
 mod corpus;
+mod dialects;
 
 use serde_json::{Value, json};
 
