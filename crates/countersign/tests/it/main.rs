@@ -13,6 +13,7 @@ mod guessing;
 mod native;
 mod peer_faults;
 mod races;
+mod replay;
 mod serve;
 mod support;
 mod swap;

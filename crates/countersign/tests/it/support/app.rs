@@ -16,7 +16,7 @@ use countersign_core::engine::Engine;
 use countersign_core::keys::KeyRing;
 use countersign_core::provider::RenderedMessage;
 use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys};
-use countersign_core::time::Clock;
+use countersign_core::time::{Clock, Timestamp};
 use countersign_http::front::ClientAddr;
 use countersign_http::ops::Readiness;
 use countersign_storage::sqlite::{SqliteEngine, SqliteOptions};
@@ -168,6 +168,11 @@ impl TestApp {
     /// What hands the messages over.
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
+    }
+
+    /// The present instant.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Pushes the clock forward.

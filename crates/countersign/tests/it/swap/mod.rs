@@ -2,6 +2,7 @@
 //! tenant, purpose, channel, recipient and verification, over every wire API. And what is counted for a
 //! recipient is counted over all of them.
 
+mod enduserapi;
 mod places;
 
 use std::collections::BTreeSet;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::enduserapi;
 use crate::support::{Answer, TestApp};
 
 /// A wire API.
@@ -9,6 +10,7 @@ use crate::support::{Answer, TestApp};
 pub(super) enum Api {
     Native,
     Zap,
+    Enduserapi,
     Crypterium,
     Zitadel,
 }
@@ -37,7 +39,10 @@ const EVERYWHERE: &[(Api, &str)] = &[
     (Api::Zitadel, "1"),
     (Api::Zitadel, "2"),
 ];
-const BY_PHONE: &[(Api, &str)] = &[(Api::Crypterium, "signup")];
+const BY_PHONE: &[(Api, &str)] =
+    &[(Api::Enduserapi, "3"), (Api::Enduserapi, "4"), (Api::Crypterium, "signup")];
+/// A guess does not say which type of mail it is for.
+const BY_MAIL: &[(Api, &str)] = &[(Api::Enduserapi, "3")];
 
 /// All of them.
 pub(super) fn places() -> Vec<Place> {
@@ -46,7 +51,7 @@ pub(super) fn places() -> Vec<Place> {
         for to in RECIPIENTS {
             let of_recipient = |&(api, purpose)| Place { api, tenant, purpose, to };
             all.extend(EVERYWHERE.iter().map(of_recipient));
-            all.extend(if to.contains('@') { &[] } else { BY_PHONE }.iter().map(of_recipient));
+            all.extend(if to.contains('@') { BY_MAIL } else { BY_PHONE }.iter().map(of_recipient));
         }
     }
     all
@@ -102,6 +107,16 @@ impl Place {
                 }
                 self.zitadel(app, "/v2/users/human", user).await
             }
+            Api::Enduserapi if self.is_mail() => {
+                let path = "/v2/mail/enduserapi/v2/sendEmail";
+                let signed = [("email", self.to), ("emailType", self.purpose)];
+                enduserapi::call(app, self.tenant, path, &signed, &[]).await
+            }
+            Api::Enduserapi => {
+                let path = "/v2/sms/enduserapi/v2/sendPhoneSmsCode";
+                let signed = [("phone", self.national()), ("codeType", self.purpose)];
+                enduserapi::call(app, self.tenant, path, &signed, &[("internationalCode", "1")]).await
+            }
         }
     }
 
@@ -145,7 +160,30 @@ impl Place {
                 assert!([200, 400, 404, 429].contains(&answer.status), "{answer:?}");
                 answer.status == 200
             }
+            Api::Enduserapi => {
+                let answer = self.enduserapi_check(app, code).await;
+                let said = &answer.json()["code"];
+                assert!(*said == 200 || *said == 5037, "{answer:?}");
+                *said == 200
+            }
         }
+    }
+
+    /// The number without its country code.
+    fn national(&self) -> &'static str {
+        self.to.strip_prefix("+1").expect("a number of country 1")
+    }
+
+    async fn enduserapi_check(&self, app: &TestApp, code: &str) -> Answer {
+        if self.is_mail() {
+            let path = "/v2/mail/enduserapi/v2/validateEmailCode";
+            return enduserapi::call(app, self.tenant, path, &[("email", self.to), ("code", code)], &[])
+                .await;
+        }
+        let path = "/v2/sms/enduserapi/v2/validateSmsCode";
+        let signed = [("phone", self.national()), ("smsCode", code)];
+        let unsigned = [("internationalCode", "1"), ("codeType", self.purpose)];
+        enduserapi::call(app, self.tenant, path, &signed, &unsigned).await
     }
 
     async fn crypterium(&self, app: &TestApp, path: &str, body: Value) -> Answer {
