@@ -1,9 +1,9 @@
 //! What dev mode serves.
 
-use countersign_core::directory::{Directory, UserBy, UserChange};
+use countersign_core::directory::{Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange};
 use countersign_core::engine::StorageError;
 use countersign_core::names::TenantId;
-use countersign_core::recipient::{EmailAddress, Recipient};
+use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
 
 use crate::config::ServiceConfig;
 
@@ -24,6 +24,44 @@ struct DemoUser {
 const USERS: [DemoUser; 1] =
     [DemoUser { id: "onlydev", username: "onlydev", email: "adminuser@zap.com", phone: "+2348011111111" }];
 
+/// A person of the zitadel dialect's organisation.
+struct Member {
+    id: &'static str,
+    given_name: &'static str,
+    email: &'static str,
+    phone: Option<&'static str>,
+    /// Whether the addresses are proven; otherwise codes are pending for them.
+    verified: bool,
+}
+
+/// The organisation of the zitadel dialect's samples.
+const ORGANIZATION: &str = "69629023906488334";
+
+/// The people of that organisation: one to verify, one who is, one without a number.
+const MEMBERS: [Member; 3] = [
+    Member {
+        id: "69629023906488400",
+        given_name: "Mini",
+        email: "mini@mouse.com",
+        phone: Some("+41791234567"),
+        verified: false,
+    },
+    Member {
+        id: "69629023906488401",
+        given_name: "Minnie",
+        email: "minnie@mouse.com",
+        phone: Some("+41791234568"),
+        verified: true,
+    },
+    Member {
+        id: "69629023906488402",
+        given_name: "Mickey",
+        email: "mickey@mouse.com",
+        phone: None,
+        verified: true,
+    },
+];
+
 /// Registers the demo tenant's users that are not there yet.
 ///
 /// # Errors
@@ -34,17 +72,62 @@ pub async fn register_users(directory: &Directory) -> Result<(), StorageError> {
         if directory.find(&tenant, UserBy::Id(user.id)).await?.is_some() {
             continue; // whatever was changed since is kept
         }
-        let Recipient::Phone(phone) = Recipient::from_canonical(user.phone) else {
-            unreachable!("a canonical text without @ is a number")
-        };
         let change = UserChange {
             username: Some(user.username.to_owned()),
             email: Some(EmailAddress::parse(user.email).expect("a valid address")),
-            phone: Some(phone),
+            phone: Some(number(user.phone)),
         };
         directory.put(&tenant, user.id, &change).await?;
     }
+    for member in &MEMBERS {
+        register_member(directory, &tenant, member).await?;
+    }
     Ok(())
+}
+
+/// Two steps, because a user is created without a pending code; a start that was interrupted between
+/// them takes the second one again.
+async fn register_member(
+    directory: &Directory,
+    tenant: &TenantId,
+    member: &Member,
+) -> Result<(), StorageError> {
+    let new = NewUser {
+        id: member.id.to_owned(),
+        username: Some(member.email.to_owned()),
+        email: Some(EmailAddress::parse(member.email).expect("a valid address")),
+        phone: member.phone.map(number),
+        email_verified: member.verified,
+        phone_verified: member.verified && member.phone.is_some(),
+        organization: Some(ORGANIZATION.to_owned()),
+        profile: Profile {
+            given_name: member.given_name.to_owned(),
+            family_name: "Mouse".to_owned(),
+            language: None,
+        },
+        sequence: 2,
+    };
+    directory.create(tenant, new).await?;
+    let pending = directory.update(tenant, member.id, |user: &mut User| {
+        if user.sequence == 2 {
+            user.email_pending = !user.email_verified;
+            user.phone_pending = user.phone.is_some() && !user.phone_verified;
+            user.sequence = 3;
+        }
+        Ok::<_, std::convert::Infallible>(())
+    });
+    match pending.await {
+        Ok(_) => Ok(()),
+        Err(UpdateError::Storage(error)) => Err(error),
+        Err(UpdateError::Refused(never)) => match never {},
+    }
+}
+
+fn number(canonical: &str) -> PhoneNumber {
+    match Recipient::from_canonical(canonical) {
+        Recipient::Phone(phone) => phone,
+        Recipient::Email(_) => unreachable!("a canonical text without @ is a number"),
+    }
 }
 
 #[cfg(test)]

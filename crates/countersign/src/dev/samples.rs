@@ -88,6 +88,20 @@ const EXAMPLES: &[Example] = &[
         body: r#"{"codeType": 3, "internationalCode": "86", "phone": "13800138000", "random": "<random>", "ts": <ts>, "userDomain": "C.DM.10271.5", "signature": "<signature>"}"#,
     },
     Example {
+        api: "zitadel",
+        title: "Make another code and hand it back",
+        path: "/v2/users/69629023906488400/phone/resend",
+        headers: &["Authorization: Bearer dev-zitadel-service-token", JSON],
+        body: r#"{"returnCode": {}}"#,
+    },
+    Example {
+        api: "zitadel",
+        title: "Send a person another code, by their own token",
+        path: "/auth/v1/users/me/phone/_resend_verification",
+        headers: &["Authorization: Bearer dev-zitadel-human-token", JSON],
+        body: "{}",
+    },
+    Example {
         api: "clock",
         title: "Do not wait for a cool-down: push the clock",
         path: "/dev/clock",
