@@ -79,19 +79,18 @@ pub(super) struct Details {
 
 impl Details {
     /// After a change.
-    pub(super) fn changed(user: &User) -> Option<Self> {
-        Some(Self {
+    pub(super) fn changed(user: &User) -> Self {
+        Self {
             sequence: user.sequence,
             change_date: Some(user.changed_at.into()),
             resource_owner: user.organization.clone().unwrap_or_default(),
             creation_date: None,
-        })
+        }
     }
 
     /// Of something that is read, or was created just now.
-    pub(super) fn read(user: &User) -> Option<Self> {
-        let details = Self::changed(user)?;
-        Some(Self { creation_date: Some(user.created_at.into()), ..details })
+    pub(super) fn read(user: &User) -> Self {
+        Self { creation_date: Some(user.created_at.into()), ..Self::changed(user) }
     }
 }
 

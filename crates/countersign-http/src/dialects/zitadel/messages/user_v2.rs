@@ -238,6 +238,7 @@ pub(crate) struct GetUserByIdResponse {
     pub(crate) user: Option<User>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names of the .proto file")]
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
 #[prost(skip_debug)]
 #[serde(rename_all = "camelCase")]

@@ -90,19 +90,18 @@ pub(crate) struct ObjectDetails {
 
 impl ObjectDetails {
     /// After a change. The source's samples show a creation date in its place; a real answer has none.
-    pub(crate) fn changed(user: &User) -> Option<Self> {
-        Some(Self {
+    pub(crate) fn changed(user: &User) -> Self {
+        Self {
             sequence: user.sequence,
             creation_date: None,
             change_date: Some(user.changed_at.into()),
             resource_owner: user.organization.clone().unwrap_or_default(),
-        })
+        }
     }
 
     /// Of something that is read.
-    pub(crate) fn read(user: &User) -> Option<Self> {
-        let details = Self::changed(user)?;
-        Some(Self { creation_date: Some(user.created_at.into()), ..details })
+    pub(crate) fn read(user: &User) -> Self {
+        Self { creation_date: Some(user.created_at.into()), ..Self::changed(user) }
     }
 }
 

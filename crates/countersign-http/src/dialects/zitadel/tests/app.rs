@@ -160,8 +160,8 @@ impl App {
         };
         let dispatcher =
             Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
-        let router = zitadel::routes(config, services)?;
-        Ok(Self { router, clock, engine, provider, dispatcher, directory, code })
+        let served = zitadel::routes(config, services)?;
+        Ok(Self { router: served, clock, engine, provider, dispatcher, directory, code })
     }
 
     async fn add_users(&self) {

@@ -39,7 +39,7 @@ impl Users {
             return Err(Row::NOT_PERMITTED.into());
         }
         let number = wanted.phone.as_ref().map(|(text, _)| phone(text, caller)).transpose()?;
-        let phone_mode = wanted.phone.as_ref().map(|(_, mode)| *mode);
+        let how_phone = wanted.phone.as_ref().map(|(_, mode)| *mode);
 
         let directory = &self.services.directory;
         let tenant = &caller.tenant.id;
@@ -57,14 +57,14 @@ impl Users {
             email: Some(wanted.email.clone()),
             phone: number.as_ref().and_then(phone_of),
             email_verified: wanted.email_mode == Mode::Verified,
-            phone_verified: phone_mode == Some(Mode::Verified),
+            phone_verified: how_phone == Some(Mode::Verified),
             organization: Some(caller.organization.clone()),
             profile: wanted.profile,
             sequence: 1,
         };
-        let mut codes = [None, None];
-        let addresses = [number.zip(phone_mode), Some((Recipient::Email(wanted.email), wanted.email_mode))];
-        for (code, wanted) in codes.iter_mut().zip(addresses) {
+        let mut issued = [None, None];
+        let addresses = [number.zip(how_phone), Some((Recipient::Email(wanted.email), wanted.email_mode))];
+        for (slot, wanted) in issued.iter_mut().zip(addresses) {
             let Some((address, mode)) = wanted else { continue };
             let delivery = match mode {
                 Mode::Send => Delivery::Send,
@@ -72,10 +72,10 @@ impl Users {
                 Mode::Verified => continue,
             };
             let language = new.profile.language.as_deref();
-            let issued = self.issue(caller, (&id, language), address, delivery, Occasion::Set).await?;
-            *code = issued.code().map(|code| code.expose().to_owned());
+            let fresh = self.issue(caller, (&id, language), address, delivery, Occasion::Set).await?;
+            *slot = fresh.code().map(|code| code.expose().to_owned());
         }
-        let [phone_code, email_code] = codes;
+        let [phone_code, email_code] = issued;
         let user = match directory.create(tenant, new).await? {
             Created::Done(user) => *user,
             Created::IdTaken => return Err(Row::USER_ID_TAKEN.into()),
@@ -84,12 +84,12 @@ impl Users {
         let waits = |mode| mode != Mode::Verified;
         let pending = directory.update(tenant, &id, |user: &mut User| {
             Contact::Email.set_pending(user, waits(wanted.email_mode));
-            Contact::Phone.set_pending(user, phone_mode.is_some_and(waits));
+            Contact::Phone.set_pending(user, how_phone.is_some_and(waits));
             user.sequence = FIRST_SEQUENCE;
             Ok::<_, Reason>(())
         });
         let user = pending.await?.map_or(user, |(user, ())| user);
-        Ok(AddHumanUserResponse { user_id: id, details: Details::read(&user), email_code, phone_code })
+        Ok(AddHumanUserResponse { user_id: id, details: Some(Details::read(&user)), email_code, phone_code })
     }
 
     /// `GetUserByID`
@@ -101,7 +101,7 @@ impl Users {
         Field("GetUserByIDRequest", "UserId").length(&request.user_id, 200)?;
         call.caller.permit_on(&request.user_id, Permission::Read)?;
         let user = self.of_organization(&call.caller, &request.user_id, Row::USER_UNKNOWN).await?;
-        Ok(GetUserByIdResponse { details: Details::read(&user), user: Some(shown(user)) })
+        Ok(GetUserByIdResponse { details: Some(Details::read(&user)), user: Some(shown(user)) })
     }
 }
 
@@ -180,7 +180,7 @@ fn phone_of(address: &Recipient) -> Option<PhoneNumber> {
 }
 
 fn shown(user: User) -> wire::User {
-    let details = Details::read(&user);
+    let details = Some(Details::read(&user));
     let Profile { given_name, family_name, language } = user.profile;
     let display_name = format!("{given_name} {family_name}");
     let username = user.username.unwrap_or_default();

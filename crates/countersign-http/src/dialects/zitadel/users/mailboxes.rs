@@ -30,7 +30,7 @@ impl Users {
             SetWords { unknown: Row::V2_EMAIL_UNKNOWN, unchanged: Row::V2_EMAIL_UNCHANGED, may_flip: false };
         let (user, code) = self.set(caller, &user_id, Recipient::Email(email), mode, words).await?;
         Ok(CodeResponse {
-            details: Details::changed(&user),
+            details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),
         })
     }
@@ -81,7 +81,7 @@ impl Users {
         let words = ResendWords { unknown: Row::V2_EMAIL_UNKNOWN, none: Row::V2_EMAIL_NOT_PENDING, wants };
         let (user, code) = self.resend(caller, &user_id, Contact::Email, delivery(mode), words).await?;
         Ok(CodeResponse {
-            details: Details::changed(&user),
+            details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),
         })
     }

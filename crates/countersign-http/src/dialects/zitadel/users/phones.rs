@@ -30,7 +30,7 @@ impl Users {
             SetWords { unknown: Row::V2_PHONE_UNKNOWN, unchanged: Row::V2_PHONE_UNCHANGED, may_flip: false };
         let (user, code) = self.set(caller, &user_id, phone(&number, caller)?, mode, words).await?;
         Ok(CodeResponse {
-            details: Details::changed(&user),
+            details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),
         })
     }
@@ -53,7 +53,7 @@ impl Users {
         };
         let (user, code) = self.resend(caller, &user_id, Contact::Phone, delivery(mode), words).await?;
         Ok(CodeResponse {
-            details: Details::changed(&user),
+            details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),
         })
     }
@@ -79,7 +79,7 @@ impl Users {
         call.caller.permit_on(&request.user_id, Permission::Write)?;
         let (unknown, none) = (Row::V2_PHONE_UNKNOWN, Row::V2_NO_PHONE);
         let user = self.remove_phone(&call.caller, &request.user_id, unknown, none).await?;
-        Ok(CodeResponse { details: Details::changed(&user), verification_code: None })
+        Ok(CodeResponse { details: Some(Details::changed(&user)), verification_code: None })
     }
 
     /// Verifying, of either address. The platform lets any good token do it; here that is an option.
@@ -103,7 +103,7 @@ impl Users {
         };
         let words = VerifyWords { unknown, none: Row::V2_WRONG, wrong: Row::V2_WRONG };
         let user = self.verify(caller, user, contact, &request.verification_code, words).await?;
-        Ok(CodeResponse { details: Details::changed(&user), verification_code: None })
+        Ok(CodeResponse { details: Some(Details::changed(&user)), verification_code: None })
     }
 }
 

@@ -22,7 +22,7 @@ impl Users {
         let phone = user.phone.as_ref().map(|phone| phone.expose().to_owned()).unwrap_or_default();
         let is_phone_verified = user.phone_verified;
         let phone = Some(Phone { phone, is_phone_verified });
-        Ok(PhoneResponse { details: ObjectDetails::read(&user), phone })
+        Ok(PhoneResponse { details: Some(ObjectDetails::read(&user)), phone })
     }
 
     pub(super) async fn v1_email(&self, caller: &Caller, id: &str) -> Result<EmailResponse, Reason> {
@@ -33,7 +33,7 @@ impl Users {
         let email = user.email.as_ref().map(|email| email.expose().to_owned()).unwrap_or_default();
         let is_email_verified = user.email_verified;
         let email = Some(Email { email, is_email_verified });
-        Ok(EmailResponse { details: ObjectDetails::read(&user), email })
+        Ok(EmailResponse { details: Some(ObjectDetails::read(&user)), email })
     }
 
     /// Sets either address. Only management may take one as proven.
@@ -83,5 +83,5 @@ impl Users {
 }
 
 pub(super) fn changed(user: &User) -> DetailsResponse {
-    DetailsResponse { details: ObjectDetails::changed(user) }
+    DetailsResponse { details: Some(ObjectDetails::changed(user)) }
 }
