@@ -4,10 +4,11 @@
 //! have used everything up.
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, signed};
 
 const HOUR: u64 = 3600;
 
@@ -205,4 +206,33 @@ async fn crypterium_answers_alike_about_those_who_signed_up_and_those_who_did_no
         assert!(answers.iter().any(|answer| answer.status == 200), "{send}");
         app.sent().await;
     }
+}
+
+async fn end_user(app: &TestApp, call: &str, phone: &str) -> Answer {
+    static TURN: AtomicU64 = AtomicU64::new(0);
+    let (turn, now) = (TURN.fetch_add(1, Ordering::Relaxed), app.now().as_millis());
+    let (path, body) = match call {
+        "send" => ("sendPhoneSmsCode", signed(phone, "codeType", "3", turn, now)),
+        // Codes are digits there: whatever it is, it is wrong.
+        _ => ("validateSmsCode", signed(phone, "smsCode", "000000", turn, now)),
+    };
+    app.call("POST", &format!("/v2/sms/enduserapi/v2/{path}"), &[], Some(body)).await
+}
+
+#[tokio::test]
+async fn enduserapi_answers_alike_about_those_who_proved_their_number_and_those_who_did_not() {
+    let pair = ["13800138000", "13800138001"];
+    let app = TestApp::new();
+    assert_eq!(end_user(&app, "send", pair[0]).await.json()["code"], 200);
+    let right = signed(pair[0], "smsCode", &app.code().await, 1 << 40, app.now().as_millis());
+    let proved = app.call("POST", "/v2/sms/enduserapi/v2/validateSmsCode", &[], Some(right)).await;
+    assert_eq!(proved.json()["code"], 200, "{proved:?}");
+    app.advance(48 * HOUR);
+    let ask = async |call: &str, phone: &str| end_user(&app, call, phone).await;
+    let answers = alike(&app, pair, &three_days("send", "check"), ask).await;
+    let codes: std::collections::BTreeSet<i64> =
+        answers.iter().map(|answer| answer.json()["code"].as_i64().unwrap()).collect();
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), [200, 5037, 5058]);
+    assert!(held(&app, "+8613800138000").await);
+    app.sent().await;
 }

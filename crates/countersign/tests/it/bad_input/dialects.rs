@@ -1,14 +1,16 @@
 //! The same for the dialects whose callers are end users' devices, and for ZITADEL's: what cannot be read is
 //! answered in each one's own words, and nobody is charged for it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::{Value, json};
 
 use super::corpus::{ODD_DIGITS, ODD_MARKS, broken, misspelt_numbers, odd};
-use crate::support::{Answer, Installation, Server, request};
+use crate::support::{Answer, Installation, Server, request, signed};
 
 const JSON: &str = "Content-Type: application/json";
 /// The time at which the service's clock stands.
-const NOW: &str = "2030-01-01T00:00:00Z";
+const NOW: (&str, i64) = ("2030-01-01T00:00:00Z", 1_893_456_000_000);
 
 /// A wire API with calls that take bodies.
 struct Dialect {
@@ -46,6 +48,32 @@ fn crypterium() -> Dialect {
             answer.text("error")
         },
         malformed: "INVALID_REQUEST_BODY",
+        needs_json: true,
+    }
+}
+
+/// Unsigned: whatever of these bodies can be read ends at the signature.
+fn end_user() -> Dialect {
+    let body = |name: &str, value: &str| {
+        let mut body = signed("13800138000", name, value, 7, NOW.1);
+        body["signature"] = "0".repeat(64).into();
+        body
+    };
+    Dialect {
+        headers: &[],
+        calls: vec![
+            ("POST", "/v2/sms/enduserapi/v2/sendPhoneSmsCode", body("codeType", "3")),
+            ("POST", "/v2/sms/enduserapi/v2/validateSmsCode", body("smsCode", "135790")),
+            ("POST", "/v2/enduser/enduserapi/phoneSmsCodeLogin", body("smsCode", "135790")),
+        ],
+        words: |answer| {
+            let body = answer.json();
+            let code = body["code"].as_i64().unwrap();
+            assert_eq!((answer.status, &body["data"]), (200, &Value::Null), "{answer:?}");
+            assert!((5000..6000).contains(&code) && !answer.text("msg").is_empty(), "{answer:?}");
+            format!("{code} {}", body["extMsg"].as_str().unwrap_or(""))
+        },
+        malformed: "5059 malformed",
         needs_json: true,
     }
 }
@@ -103,7 +131,7 @@ fn with_zitadel() -> Installation {
 }
 
 fn open(folder: &tempfile::TempDir) -> Server {
-    Server::dev(folder.path(), &["--fixed-clock", NOW])
+    Server::dev(folder.path(), &["--fixed-clock", NOW.0])
 }
 
 /// Sends it; what came back is one of the API's own refusals, and shows nothing of the inside.
@@ -136,18 +164,20 @@ fn says_what_it_cannot_read(server: &Server, dialect: &Dialect) {
 }
 
 #[test]
-fn crypterium_says_in_its_own_words_what_it_cannot_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = open(&folder);
-    let before = messages(&server);
-    says_what_it_cannot_read(&server, &crypterium());
-    assert_eq!(messages(&server), before);
-    server.stop();
+fn a_dialect_says_in_its_own_words_what_it_cannot_read() {
+    for dialect in [crypterium(), end_user()] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = open(&folder);
+        let before = messages(&server);
+        says_what_it_cannot_read(&server, &dialect);
+        assert_eq!(messages(&server), before);
+        server.stop();
+    }
 }
 
 #[test]
 fn a_dialect_reads_no_body_of_another_media_type() {
-    for dialect in [crypterium()].iter().filter(|dialect| dialect.needs_json) {
+    for dialect in [crypterium(), end_user()].iter().filter(|dialect| dialect.needs_json) {
         let folder = tempfile::tempdir().unwrap();
         let server = open(&folder);
         for (method, path, good) in &dialect.calls {
@@ -185,6 +215,28 @@ fn odd_characters_in_a_code_of_crypterium_are_no_guess() {
     }
     let confirmed = call("/v2/mobile/phone/confirm", json!({"phone": phone, "smsCode": code}));
     assert_eq!(confirmed.status, 200, "{confirmed:?}");
+    server.stop();
+}
+
+/// Properly signed, each of them.
+#[test]
+fn odd_characters_in_a_code_of_enduserapi_are_no_guess() {
+    static TURN: AtomicU64 = AtomicU64::new(1);
+    let (folder, api) = (tempfile::tempdir().unwrap(), end_user());
+    let server = open(&folder);
+    let body = |name: &str, value: &str| {
+        signed("13800138000", name, value, TURN.fetch_add(1, Ordering::Relaxed), NOW.1).to_string()
+    };
+    let validate = "/v2/sms/enduserapi/v2/validateSmsCode";
+    let sent = server.send("POST", "/v2/sms/enduserapi/v2/sendPhoneSmsCode", &[JSON], &body("codeType", "3"));
+    assert_eq!(sent.json()["code"], 200, "{sent:?}");
+    let code = server.code_for("+8613800138000");
+    for text in odd(&code, &ODD_DIGITS, &ODD_MARKS) {
+        let words = refused(&server, &api, ("POST", validate), &[JSON], body("smsCode", &text).as_bytes());
+        assert!(words.starts_with("5037") || words.starts_with("5420"), "{}: {words}", text.escape_unicode());
+    }
+    let right = server.send("POST", validate, &[JSON], &body("smsCode", &code));
+    assert_eq!(right.json()["code"], 200, "{right:?}");
     server.stop();
 }
 

@@ -4,9 +4,11 @@ mod app;
 mod down;
 mod http;
 mod program;
+mod signed;
 mod webhook;
 
 pub(crate) use app::{DEMO, TestApp};
 pub(crate) use http::{Answer, at_once, call, request};
 pub(crate) use program::{Installation, Server, keys, program};
+pub(crate) use signed::signed;
 pub(crate) use webhook::Webhook;
