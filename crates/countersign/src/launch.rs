@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use countersign_core::engine::Engine;
+use countersign_core::entropy::Entropy;
 use countersign_core::keys::KeyRing;
 use countersign_core::policy::Policy;
 use countersign_core::recipient::Recipient;
@@ -112,8 +113,8 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         let _nobody_reads = say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
     }
     if let Some(dev) = &dev {
-        let _nobody_reads =
-            say(&dev::banner(address, &dev.folder, &dev::Moment::new(clock.now(), &OsEntropy)));
+        let moment = dev::Moment { now: dev.clock.now(), seed: OsEntropy.seed() };
+        let _nobody_reads = say(&dev::banner(address, &dev.folder, &moment));
     }
     let drain = server.drain;
     let node = Node {
@@ -151,7 +152,11 @@ async fn dev_routes(
     Ok(countersign_http::dev::routes(countersign_http::dev::Dev {
         inbox: Arc::new(dev::InboxView(inbox)),
         clock: Arc::clone(&dev.clock) as _,
-        samples: Arc::new(dev::ShownSamples { address, clock: Arc::clone(&dev.clock) }),
+        samples: Arc::new(dev::ShownSamples {
+            address,
+            clock: Arc::clone(&dev.clock) as _,
+            entropy: Arc::new(OsEntropy),
+        }),
         closing,
     }))
 }

@@ -106,8 +106,8 @@ async fn on_a_phone_everything_fits_and_the_clock_is_one_tap_away() {
     page.click("#clock summary").await;
     page.counts("[data-push]", 5).await;
 
-    page.click("[data-link='try']").await;
-    page.find("#samples .sample").await;
+    page.click("nav [href='/docs']").await;
+    page.find(".api .sample").await;
     assert_eq!(page.client.execute(overflow, vec![]).await.unwrap(), 0);
     page.picture("try-phone-dark").await;
     page.close().await;
@@ -121,10 +121,11 @@ async fn a_command_is_shown_for_every_api_and_can_be_copied() {
     let samples = service.call("GET", "/dev/samples", &json!(null)).await.body;
     let samples = samples.as_array().unwrap();
     assert!(!samples.is_empty());
-    page.counts("#samples .sample", samples.len()).await;
-    page.reads("#samples .sample .title", samples[0]["title"].as_str().unwrap()).await;
-    page.click("#samples .sample .copy").await;
-    page.reads("#samples .sample .copy", "Copied").await;
+    page.counts(".api .sample", samples.len()).await;
+    page.reads(".api .sample .title", samples[0]["title"].as_str().unwrap()).await;
+    page.reads(".api .sample pre", samples[0]["curl"].as_str().unwrap()).await;
+    page.click(".api .sample .copy").await;
+    page.reads(".api .sample .copy", "Copied").await;
     page.picture("try-desktop-light").await;
     page.close().await;
 }

@@ -2,18 +2,20 @@
 //!
 //! | call | answer |
 //! |---|---|
-//! | `GET /` | the inbox page (`GET /docs` leads to its second half, the commands to try) |
+//! | `GET /` | the inbox page |
+//! | `GET /docs` | the commands to try, one section per wire API |
 //! | `GET /dev/inbox[?to=…][&limit=n]` | `{"messages": […]}`, newest first |
 //! | `DELETE /dev/inbox` | 204, and the inbox is empty |
 //! | `POST /dev/clock {"advance_seconds": 61}` | `{"now": "…"}` |
 //! | `GET /dev/inbox/events` | the page's event stream: `snapshot`, then `message`, `cleared`, `clock` |
-//! | `GET /dev/samples` | the commands to try |
+//! | `GET /dev/samples` | the same commands as JSON |
 //!
 //! **Invariant: never part of a production service.** Whoever reaches these endpoints reads every code.
 //! A page of another site cannot: nothing here allows cross-origin reads, and calls that change
 //! something are refused when a browser says that they come from elsewhere.
 
 mod clock;
+mod docs;
 mod events;
 mod inbox;
 mod page;
@@ -67,6 +69,7 @@ pub fn routes(dev: Dev) -> Router {
         .route("/dev/inbox/events", get(events::stream))
         .route("/dev/clock", post(clock::advance))
         .route("/dev/samples", get(page::samples))
+        .route("/docs", get(page::docs))
         .with_state(state)
         .merge(page::routes())
         .layer(middleware::from_fn(guard))

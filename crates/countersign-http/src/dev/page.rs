@@ -1,16 +1,16 @@
-//! The inbox page and what it is made of.
+//! The inbox page, the page of commands, and what they are made of.
 //!
-//! Three files by hand, no framework, nothing from elsewhere. The content security policy allows
+//! A few files by hand, no framework, nothing from elsewhere. The content security policy allows
 //! scripts, styles and calls of this origin only, and nothing inline.
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{DevState, json};
+use super::{DevState, docs, json};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -23,13 +23,14 @@ const SVG: &str = "image/svg+xml";
 pub(super) fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { file(HTML, include_str!("assets/index.html")) }))
-        .route("/docs", get(|| async { Redirect::to("/#try") }))
         .route("/dev/assets/inbox.css", get(|| async { file(CSS, include_str!("assets/inbox.css")) }))
+        .route("/dev/assets/common.js", get(|| async { file(SCRIPT, include_str!("assets/common.js")) }))
+        .route("/dev/assets/docs.js", get(|| async { file(SCRIPT, include_str!("assets/docs.js")) }))
         .route("/dev/assets/inbox.js", get(|| async { file(SCRIPT, include_str!("assets/inbox.js")) }))
         .route("/dev/assets/icon.svg", get(|| async { file(SVG, include_str!("assets/icon.svg")) }))
 }
 
-fn file(kind: &'static str, text: &'static str) -> Response {
+fn file(kind: &'static str, text: impl IntoResponse) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(kind)),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
@@ -37,6 +38,11 @@ fn file(kind: &'static str, text: &'static str) -> Response {
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (headers, text).into_response()
+}
+
+/// `GET /docs`: the commands, drawn for this request; works without scripts.
+pub(super) async fn docs(State(state): State<DevState>) -> Response {
+    file(HTML, docs::page(&state.dev.samples.draw()))
 }
 
 /// `GET /dev/samples`.

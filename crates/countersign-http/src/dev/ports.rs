@@ -56,13 +56,15 @@ pub trait DevClock: Clock {
 pub struct Sample {
     /// The wire API's name, e.g. `zap`.
     pub name: String,
+    /// What that API is, in a sentence; the same for all of its samples.
+    pub about: String,
     /// What it does, in a few words.
     pub title: String,
     /// The command, with the address of this service in it.
     pub curl: String,
 }
 
-/// One [`Sample`] per wire API.
+/// The [`Sample`]s of all wire APIs, those of one API next to each other.
 pub trait Samples: Send + Sync + 'static {
     /// Draws them afresh: signed ones carry the time and a number used once. The first one is what an
     /// empty inbox shows.

@@ -85,10 +85,15 @@ impl Samples for FakeSamples {
     fn draw(&self) -> Vec<Sample> {
         let sample = |name: &str, title: &str| Sample {
             name: name.to_owned(),
+            about: format!("The <{name}> API."),
             title: title.to_owned(),
-            curl: format!("curl http://127.0.0.1:8025/{name}"),
+            curl: format!("curl 'http://127.0.0.1:8025/{name}?a&b'"),
         };
-        vec![sample("native", "Start a verification"), sample("zap", "Generate a code")]
+        vec![
+            sample("native", "Start a verification"),
+            sample("native", "Check it"),
+            sample("zap", "Generate a code"),
+        ]
     }
 }
 
@@ -330,6 +335,9 @@ async fn the_page_and_its_parts_come_from_here_under_a_policy_without_inline() {
     for (path, kind) in [
         ("/", "text/html; charset=utf-8"),
         ("/dev/assets/inbox.css", "text/css; charset=utf-8"),
+        ("/docs", "text/html; charset=utf-8"),
+        ("/dev/assets/common.js", "text/javascript; charset=utf-8"),
+        ("/dev/assets/docs.js", "text/javascript; charset=utf-8"),
         ("/dev/assets/inbox.js", "text/javascript; charset=utf-8"),
         ("/dev/assets/icon.svg", "image/svg+xml"),
     ] {
@@ -346,7 +354,10 @@ async fn the_page_and_its_parts_come_from_here_under_a_policy_without_inline() {
 /// What the policy would block, and what would reach outside or make markup of a message.
 #[test]
 fn the_page_holds_nothing_inline_foreign_or_unsafe() {
-    let (html, script) = (include_str!("assets/index.html"), include_str!("assets/inbox.js"));
+    let html = [include_str!("assets/index.html"), include_str!("assets/docs.html")].concat();
+    let scripts =
+        [include_str!("assets/inbox.js"), include_str!("assets/docs.js"), include_str!("assets/common.js")];
+    let script = scripts.concat();
     let style = include_str!("assets/inbox.css");
     for word in [" style=", " onclick", " onload", "<style", "javascript:", "http:", "https:", "src=\"//"] {
         assert!(!html.contains(word), "{word}");
@@ -361,11 +372,26 @@ fn the_page_holds_nothing_inline_foreign_or_unsafe() {
 }
 
 #[tokio::test]
-async fn the_commands_to_try_are_listed_and_docs_leads_there() {
+async fn the_commands_to_try_are_listed() {
     let page = Page::new();
-    assert_snapshot!(page.get("/dev/samples").await.body, @r#"[{"name":"native","title":"Start a verification","curl":"curl http://127.0.0.1:8025/native"},{"name":"zap","title":"Generate a code","curl":"curl http://127.0.0.1:8025/zap"}]"#);
-    let docs = page.get("/docs").await;
-    assert_eq!((docs.status, docs.header("location")), (303, "/#try"));
+    assert_snapshot!(page.get("/dev/samples").await.body, @r#"[{"name":"native","about":"The <native> API.","title":"Start a verification","curl":"curl 'http://127.0.0.1:8025/native?a&b'"},{"name":"native","about":"The <native> API.","title":"Check it","curl":"curl 'http://127.0.0.1:8025/native?a&b'"},{"name":"zap","about":"The <zap> API.","title":"Generate a code","curl":"curl 'http://127.0.0.1:8025/zap?a&b'"}]"#);
+}
+
+#[tokio::test]
+async fn the_page_of_commands_has_a_section_per_api_and_shows_commands_as_text() {
+    let docs = Page::new().get("/docs").await.body;
+    for (part, times) in [
+        ("<section class=\"api\" id=\"native\"", 1),
+        ("<section class=\"api\" id=\"zap\"", 1),
+        ("<a href=\"#native\">native</a>", 1),
+        ("<code>curl &#39;http://127.0.0.1:8025/native?a&amp;b&#39;</code>", 2),
+        ("The &lt;zap&gt; API.", 1),
+        ("<span class=\"title\">Generate a code</span>", 1),
+        ("<a href=\"/\">Inbox</a>", 1),
+        ("<!--", 0),
+    ] {
+        assert_eq!(docs.matches(part).count(), times, "{part}: {docs}");
+    }
 }
 
 // ---- the event stream ----

@@ -1,5 +1,8 @@
 //! What dev mode serves.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use countersign_core::directory::{Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange};
 use countersign_core::engine::StorageError;
 use countersign_core::names::TenantId;
@@ -7,9 +10,21 @@ use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
 
 use crate::config::ServiceConfig;
 
+const DEMO: &str = include_str!("demo.toml");
+
 /// Demo tenants, their keys and dialects, and the inbox.
 pub fn config() -> ServiceConfig {
-    ServiceConfig::builtin(include_str!("demo.toml"))
+    ServiceConfig::builtin(DEMO)
+}
+
+/// The names of the dialects that are served.
+pub(super) fn dialects() -> &'static BTreeSet<String> {
+    static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let demo: toml::Table = DEMO.parse().expect("a part of the program, which tests read");
+        let dialects = demo.get("dialects").and_then(toml::Value::as_table);
+        dialects.into_iter().flat_map(toml::Table::keys).cloned().collect()
+    });
+    &NAMES
 }
 
 /// A user that the demo tenant has registered.
@@ -147,6 +162,12 @@ mod tests {
             let found = config.api_keys.iter().find(|k| k.sha256 == *Sha256::digest(key)).unwrap();
             assert_eq!((found.tenant.as_str(), found.scopes.len()), (tenant, 3));
         }
+    }
+
+    #[test]
+    fn a_dialect_is_served_when_it_has_a_section() {
+        assert!(dialects().contains("zap"));
+        assert!(!dialects().contains("native"));
     }
 
     #[test]

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use countersign_core::entropy::Entropy;
 use countersign_core::names::ProviderName;
 use countersign_core::provider::{Provider, RenderedMessage};
-use countersign_core::time::{Clock as _, Timestamp};
+use countersign_core::time::{Clock, Timestamp};
 use countersign_http::dev::{DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples};
 use countersign_providers::inbox;
 
 use super::samples::{Moment, commands};
 use crate::clock::PushableClock;
-use crate::entropy::OsEntropy;
 
 /// The inbox provider's messages.
 #[derive(Debug)]
@@ -60,17 +60,20 @@ impl DevClock for PushableClock {
     }
 }
 
-/// The commands, for a service at this address, at the time of its clock.
+/// The commands for a service.
 pub struct ShownSamples {
     /// Where it listens.
     pub address: SocketAddr,
-    /// What time it is there.
-    pub clock: Arc<PushableClock>,
+    /// Its clock, which it compares signed times with.
+    pub clock: Arc<dyn Clock>,
+    /// Where what is used once comes from.
+    pub entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for ShownSamples {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ShownSamples").field("address", &self.address).finish_non_exhaustive()
+impl ShownSamples {
+    /// What commands drawn now are drawn with.
+    fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), seed: self.entropy.seed() }
     }
 }
 
@@ -78,10 +81,10 @@ impl Samples for ShownSamples {
     fn draw(&self) -> Vec<Sample> {
         let sample = |command: super::Command| Sample {
             name: command.api.to_owned(),
+            about: command.about.to_owned(),
             title: command.title.to_owned(),
             curl: command.curl,
         };
-        let moment = Moment::new(self.clock.now(), &OsEntropy);
-        commands(self.address, &moment).into_iter().map(sample).collect()
+        commands(self.address, &self.moment()).into_iter().map(sample).collect()
     }
 }

@@ -1,4 +1,5 @@
 // The inbox page. Everything that comes from the service goes into the page as text, never as markup.
+import { copy, say, toast } from "./common.js";
 
 const $ = (id) => document.getElementById(id);
 const list = $("messages");
@@ -268,9 +269,7 @@ function connect() {
   });
 }
 
-// ---- samples ----
-
-let samples = [];
+// ---- the command that fills an empty inbox ----
 
 function block(sample) {
   const figure = $("sample").content.cloneNode(true).firstElementChild;
@@ -281,76 +280,18 @@ function block(sample) {
   figure.querySelector("pre").setAttribute("aria-label", `Command for ${sample.title}`);
   const button = figure.querySelector(".copy");
   button.setAttribute("aria-label", `Copy the command for ${sample.title}`);
-  button.addEventListener("click", async () => {
-    await copy(code.textContent, button, button);
-    loadSamples(); // a signed command is good for one call
-  });
+  button.addEventListener("click", () => copy(code.textContent, button, button));
   return figure;
 }
 
-/** Signed commands carry the time and a number used once: fetched again, they are fresh. */
-async function loadSamples() {
+async function loadSample() {
   const answer = await fetch("/dev/samples").catch(() => null);
   if (!answer?.ok) return;
-  const fresh = await answer.json();
-  const same = fresh.length === samples.length && fresh.every(({ title }, i) => title === samples[i].title);
-  samples = fresh;
-  if (same) {
-    const all = [...fresh.slice(0, 1), ...fresh];
-    document.querySelectorAll(".sample pre code").forEach((code, i) => put(code, all[i].curl));
-  } else {
-    $("samples").replaceChildren(...fresh.map(block));
-    $("first-sample").replaceChildren(...fresh.slice(0, 1).map(block));
-  }
+  const [first] = await answer.json();
+  if (first) $("first-sample").replaceChildren(block(first));
 }
-
-setInterval(() => document.hidden || loadSamples(), 60000);
-
-// ---- pages ----
-
-function turn() {
-  const wanted = location.hash === "#try" ? "try" : "inbox";
-  for (const view of document.querySelectorAll("[data-view]")) view.hidden = view.dataset.view !== wanted;
-  for (const link of document.querySelectorAll("[data-link]")) {
-    if (link.dataset.link === wanted) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-}
-addEventListener("hashchange", () => {
-  turn();
-  scrollTo(0, 0);
-});
 
 // ---- small things ----
-
-async function copy(text, holder, label) {
-  let done = true;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    done = copyByHand(text);
-  }
-  if (!done) return toast("The browser does not let this page copy.");
-  clearTimeout(holder.copied);
-  holder.setAttribute("data-copied", "");
-  label.textContent = "Copied";
-  say("Copied.");
-  holder.copied = setTimeout(() => {
-    holder.removeAttribute("data-copied");
-    label.textContent = "Copy";
-  }, 1600);
-}
-
-function copyByHand(text) {
-  const focused = document.activeElement;
-  const area = element("textarea", text, { class: "hidden" });
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand("copy");
-  area.remove();
-  focused?.focus();
-  return done;
-}
 
 async function call(path, options) {
   const answer = await fetch(path, options).catch(() => null);
@@ -358,19 +299,6 @@ async function call(path, options) {
   const problem = await answer?.json().catch(() => null);
   toast(problem ? `${problem.title}: ${problem.detail}.` : "The service did not answer.");
   return null;
-}
-
-let toasted;
-function toast(text) {
-  const node = $("toast");
-  clearTimeout(toasted);
-  node.textContent = text;
-  node.hidden = false;
-  toasted = setTimeout(() => (node.hidden = true), 5000);
-}
-
-function say(text) {
-  $("announce").textContent = text;
 }
 
 addEventListener("keydown", (event) => {
@@ -387,6 +315,5 @@ addEventListener("keydown", (event) => {
 
 // On a phone the messages come first; the clock is one tap away.
 $("clock").open = !matchMedia("(max-width: 860px)").matches;
-turn();
-loadSamples();
+loadSample();
 connect();
