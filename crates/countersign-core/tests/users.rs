@@ -93,6 +93,7 @@ impl App {
         let recipient = Recipient::Phone(number());
         let of = CheckOf::User { user, recipient: &recipient, purpose: self.purpose.clone() };
         let check = Check {
+            dialect: &self.dialect,
             tenant: &self.acme,
             of,
             code: code.clone(),

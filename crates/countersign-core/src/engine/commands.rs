@@ -253,6 +253,8 @@ pub enum CheckTarget {
 /// Take a guess.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckCommand {
+    /// Through which wire API: a code is good only where it was asked for.
+    pub dialect: DialectName,
     /// Who asks.
     pub tenant: TenantId,
     /// Which verification.

@@ -109,6 +109,7 @@ pub fn resend(tenant: &TenantId, id: VerificationId, now: Timestamp, seed: [u8; 
 /// Takes a guess that ends the verification if it is right.
 pub fn check(tenant: &TenantId, target: CheckTarget, code: Code, now: Timestamp) -> CheckCommand {
     CheckCommand {
+        dialect: DialectName::parse("native").expect("a dialect"),
         tenant: tenant.clone(),
         target,
         code,

@@ -54,6 +54,7 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
     verification.checks_used = verification.checks_used.saturating_add(1);
     let last = verification.checks_used >= verification.terms.max_checks;
     let context_fits = verification.context == command.context;
+    let dialect_fits = verification.dialect == command.dialect;
     // Every candidate is compared, so that the time taken does not tell which one matched.
     let matching: Vec<&Destination> = candidates
         .iter()
@@ -62,7 +63,7 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
             // A look-alike's code is drawn and compared like any other, and proves nobody.
             let somebody = d.recipient != StoredRecipient::Nobody;
             let compare = |digest| keys.code_matches(&digest, verification.code_context(d), &command.code);
-            d.digest.is_some_and(compare) & live & context_fits & somebody
+            d.digest.is_some_and(compare) & live & context_fits & dialect_fits & somebody
         })
         .collect();
 

@@ -62,6 +62,10 @@ pub fn start(
     newest_first.sort_unstable_by_key(|v| std::cmp::Reverse(v.id));
     newest_first.dedup_by_key(|v| v.id);
     newest_first.retain(|v| v.tenant == command.tenant);
+    if command.intent.is_resend() {
+        // A code of another wire API is no good here, however often it is sent.
+        newest_first.retain(|v| v.dialect == command.dialect);
+    }
     let refused_by_intent = refuse_by_intent(&newest_first, command);
     let may_open = match command.intent {
         Intent::Start | Intent::StartOrResend => true,
@@ -106,8 +110,8 @@ fn refused(refusal: Refusal) -> Decision<SendOutcome> {
     Decision::unchanged(SendOutcome::Refused(refusal))
 }
 
-/// A code bound to something else, or another code of the caller's own, is another verification. A
-/// resend never asks for one.
+/// A code bound to something else or asked for through another wire API, or another code of the
+/// caller's own, is another verification. A resend never asks for one.
 fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
     if command.intent.is_resend() {
         return false;
@@ -118,7 +122,7 @@ fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing)
         };
         !base.destinations.iter().any(is_live)
     });
-    base.context != command.context || other_code
+    base.context != command.context || base.dialect != command.dialect || other_code
 }
 
 /// Whether a resend may open a new verification in the place of one that nobody finished.

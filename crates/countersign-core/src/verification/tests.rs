@@ -137,6 +137,18 @@ fn aliases_of_one_mailbox_in_one_request_are_charged_once() {
 }
 
 #[test]
+fn another_wire_api_starts_anew_and_has_nothing_to_send_again() {
+    let first = opened(&decide(&[None], &to(&["a@example.com"]))).clone();
+    let other =
+        StartCommand { dialect: DialectName::parse("other").unwrap(), now: at(60), ..to(&["a@example.com"]) };
+    let started = decide(&[Some(&first)], &other);
+    assert_ne!(accepted(&started).verification.id, first.id);
+    assert_eq!(started.changes.verifications[0].status, Status::Canceled);
+    let resent = decide(&[Some(&first)], &StartCommand { intent: Intent::ResendOrRevive, ..other });
+    assert_eq!(resent.outcome, SendOutcome::Refused(Refusal::NothingPending));
+}
+
+#[test]
 fn a_resend_revives_what_expired_within_a_day_and_nothing_else() {
     let first = opened(&decide(&[None], &to(&["a@example.com"]))).clone();
     let at_its_end = first.expires_at;

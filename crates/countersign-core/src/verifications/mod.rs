@@ -215,6 +215,7 @@ impl Verifications {
             }
         };
         let command = CheckCommand {
+            dialect: request.dialect.clone(),
             tenant: tenant.id.clone(),
             target,
             code: request.code,

@@ -108,6 +108,8 @@ pub enum CheckOf<'a> {
 pub struct Check<'a> {
     /// Who asks.
     pub tenant: &'a Tenant,
+    /// Through which wire API: a code is good only where it was asked for.
+    pub dialect: &'a DialectName,
     /// Which verification.
     pub of: CheckOf<'a>,
     /// The guess.

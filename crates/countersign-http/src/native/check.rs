@@ -168,6 +168,7 @@ async fn take(
     limits::context(&context)?;
     let check = Check {
         tenant: &caller.tenant,
+        dialect: &api.dialect,
         of,
         code: request::code(code)?,
         context,

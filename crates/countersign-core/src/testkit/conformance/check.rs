@@ -4,8 +4,21 @@ use std::time::Duration;
 
 use crate::engine::{CancelOutcome, CheckCommand, CheckOutcome, Rejection, StartCommand};
 use crate::keys::ContextDigest;
+use crate::names::DialectName;
 use crate::testkit::bench::*;
 use crate::verification::Status;
+
+pub(super) async fn a_code_is_good_only_over_the_wire_api_it_was_asked_over<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    let dialect = DialectName::parse("other").expect("a dialect");
+    let check = CheckCommand { dialect, ..bench.check_of(verification.id, &code) };
+    let outcome = bench.give(check).await;
+    assert!(matches!(outcome, CheckOutcome::Rejected { reason: Rejection::WrongCode, .. }), "{outcome:?}");
+    assert_eq!(bench.record(verification.id).await.verification.checks_used, 1);
+    assert!(is_right(&bench.give(bench.check_of(verification.id, &code)).await));
+}
 
 pub(super) async fn second_right_answer_is_already_used<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;

@@ -82,6 +82,7 @@ macro_rules! conformance_cases {
             limits::what_a_tenant_spends_a_day_stays_under_its_cap,
             limits::limits_of_one_tenant_do_not_touch_another,
             limits::no_detour_buys_a_twenty_first_guess,
+            check::a_code_is_good_only_over_the_wire_api_it_was_asked_over,
             check::second_right_answer_is_already_used,
             check::the_fifth_guess_passes_when_it_is_right,
             check::the_sixth_guess_is_not_compared,

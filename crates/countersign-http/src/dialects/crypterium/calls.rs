@@ -295,6 +295,7 @@ impl Calls {
     ) -> Result<CheckOutcome, Problem> {
         let request = Check {
             tenant: &caller.tenant,
+            dialect: &self.dialect,
             of,
             code,
             context: BTreeMap::new(),

@@ -235,6 +235,7 @@ impl Calls {
     ) -> Result<VerificationId, Problem> {
         let request = Check {
             tenant: &caller.tenant,
+            dialect: &self.dialect,
             of: CheckOf::Address(address, purpose),
             code,
             context: BTreeMap::new(),

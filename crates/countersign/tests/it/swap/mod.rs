@@ -12,7 +12,7 @@ use countersign::config::{Config, ServiceConfig};
 use serde_json::json;
 
 use crate::support::TestApp;
-use places::{Api, Place, places};
+use places::{Api, Place, places, twins};
 
 /// Two tenants, each served under every wire API.
 fn config(policy: &str) -> ServiceConfig {
@@ -81,6 +81,20 @@ async fn a_code_is_refused_under_every_verification_but_its_own() {
                 assert!(!accepted, "a code of {own:?} is good at {place:?}, asked by {asker:?}");
             }
         }
+    }
+}
+
+/// Two wire APIs may have one name for what a code is for: crypterium's sign-ups and a native purpose.
+#[tokio::test]
+async fn a_code_is_refused_over_another_wire_api_that_has_the_same_purpose() {
+    for (issued, other) in twins() {
+        let app = TestApp::serving(config(WIDE));
+        let (id, code) = issued.issue(&app).await;
+        for named in [id.as_deref(), None] {
+            let accepted = other.accepts(&app, named, &code).await;
+            assert!(!accepted, "a code of {issued:?} is good at {other:?}");
+        }
+        assert!(issued.accepts(&app, id.as_deref(), &code).await, "{issued:?}: its own code is refused");
     }
 }
 

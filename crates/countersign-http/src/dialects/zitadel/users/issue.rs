@@ -159,6 +159,7 @@ impl Users {
         let Ok(code) = Code::parse(guess) else { return Err(words.wrong.into()) };
         let check = Check {
             tenant: &caller.tenant,
+            dialect: &self.dialect,
             of: CheckOf::User { user: &user.id, recipient: &address, purpose: contact.purpose() },
             code,
             context: BTreeMap::new(),
