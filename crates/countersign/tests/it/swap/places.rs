@@ -144,16 +144,14 @@ impl Place {
     pub(super) async fn accepts(&self, app: &TestApp, id: Option<&str>, code: &str) -> bool {
         match self.api {
             Api::Native => {
-                let answer = match id {
-                    Some(id) => {
-                        let path = format!("/v1/verifications/{id}/check");
-                        app.post_as(self.key(), &path, json!({ "code": code })).await
-                    }
-                    None => {
+                let (path, body) = id.map_or_else(
+                    || {
                         let body = json!({"to": self.to, "purpose": self.purpose, "code": code});
-                        app.post_as(self.key(), "/v1/verifications/check", body).await
-                    }
-                };
+                        ("/v1/verifications/check".to_owned(), body)
+                    },
+                    |id| (format!("/v1/verifications/{id}/check"), json!({ "code": code })),
+                );
+                let answer = app.post_as(self.key(), &path, body).await;
                 assert!(answer.status == 200 || answer.status == 404, "{answer:?}");
                 answer.status == 200 && answer.json()["valid"] == true
             }
