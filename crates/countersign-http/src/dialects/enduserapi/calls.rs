@@ -19,11 +19,11 @@ use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Targe
 use super::auth::Caller;
 use super::config::SenderCodes;
 use super::error::{Mismatch, Problem};
+use super::form::{RawPhone, calling_code};
 use super::forward;
-use super::request::{
-    CodeType, EmailType, Login, RawPhone, Register, ResetFor, ResetPassword, SendEmail, SendSms,
-    ValidateEmail, ValidateSms, calling_code,
-};
+use super::kinds::{CodeType, EmailType};
+use super::passwords::{Register, ResetFor, ResetPassword};
+use super::request::{Login, SendEmail, SendSms, ValidateEmail, ValidateSms};
 use super::response::{Done, Issued};
 use super::sender::Senders;
 use crate::services::Services;

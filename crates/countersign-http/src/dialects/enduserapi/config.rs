@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::request::CodeType;
+use super::kinds::CodeType;
 use crate::hooks::HookTarget;
 
 /// The dialect's section of the configuration.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::{HookRefusal, Problem};
-use super::request::{Agreement, Password};
+use super::passwords::{Agreement, Password};
 use crate::hooks::{ForwardHook, HookReply};
 use crate::json::{self, Object};
 

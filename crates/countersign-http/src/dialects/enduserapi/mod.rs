@@ -16,14 +16,17 @@ mod auth;
 mod calls;
 mod config;
 mod error;
+mod form;
 mod forward;
+mod kinds;
 mod params;
+mod passwords;
 mod request;
 mod response;
 mod sender;
+mod signed;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use std::sync::Arc;
 
@@ -39,7 +42,7 @@ pub use config::{
     CallName, Config, Countries, Sender, SenderCodes, SignatureScheme, SmsAccount, SmsSignature, SmsTemplate,
     SmsType, UserDomain, UserDomainName, UserDomainSecret,
 };
-pub use request::CodeType;
+pub use kinds::CodeType;
 
 use crate::front::MAX_BODY;
 use crate::services::Services;
@@ -47,8 +50,10 @@ use auth::{Caller, Door};
 use calls::Calls;
 use error::Problem;
 use params::Parameters;
-use request::{Login, Register, ResetPassword, SendEmail, SendSms, Signed, ValidateEmail, ValidateSms};
+use passwords::{Register, ResetPassword};
+use request::{Login, SendEmail, SendSms, ValidateEmail, ValidateSms};
 use response::{failure, success};
+use signed::Signed;
 
 /// The dialect's name in logs, in metrics and in its verifications.
 pub(super) const NAME: &str = "enduserapi";

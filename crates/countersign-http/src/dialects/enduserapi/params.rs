@@ -11,9 +11,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::error::Problem;
-use super::value::Value;
 use crate::headers::single;
-use crate::json;
+use crate::json::{self, Member};
 
 /// Parameters that JSON may also write as numbers; they are taken as they are written.
 const NUMBERS: [&str; 4] = ["codeType", "emailType", "isDisabled", "ts"];
@@ -129,20 +128,20 @@ fn percent_decoded(text: &str) -> Result<Zeroizing<String>, Problem> {
 /// The texts and numbers of a JSON object. What is neither matters to nobody, or is read again by who
 /// knows its form.
 fn members(body: &[u8]) -> Result<BTreeMap<String, Zeroizing<String>>, Problem> {
-    let members: BTreeMap<String, Value> = json::parse(body).map_err(|_| Problem::Malformed)?;
+    let members: BTreeMap<String, Member> = json::parse(body).map_err(|_| Problem::Malformed)?;
     let mut texts = BTreeMap::new();
     for (name, value) in members {
         let known = canonical(name.clone());
         match value {
-            Value::Text(text) => insert(&mut texts, name, text)?,
-            Value::Number(number) if !TEXTS.contains(&&*known) => {
+            Member::Text(text) => insert(&mut texts, name, text)?,
+            Member::Number(number) if !TEXTS.contains(&&*known) => {
                 insert(&mut texts, name, Zeroizing::new(number))?;
             }
-            Value::Number(_) => return Err(Problem::Malformed),
-            Value::Other if TEXTS.contains(&&*known) || NUMBERS.contains(&&*known) => {
+            Member::Number(_) => return Err(Problem::Malformed),
+            Member::Other if TEXTS.contains(&&*known) || NUMBERS.contains(&&*known) => {
                 return Err(Problem::Malformed);
             }
-            Value::Null | Value::Other => {}
+            Member::Null | Member::Other => {}
         }
     }
     Ok(texts)

@@ -4,7 +4,7 @@
 //! as 【Brand】; a template is an approved text, picked by the type of the code. Both belong to an account.
 
 use super::config::{Config, Sender, SmsAccount, SmsSignature, SmsTemplate, UserDomainName};
-use super::request::CodeType;
+use super::kinds::CodeType;
 
 /// What is wrong with what a message would be sent under.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

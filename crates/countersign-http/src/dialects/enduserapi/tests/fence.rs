@@ -12,7 +12,8 @@ use super::app::{SECRET, USER_DOMAIN};
 use crate::dialects::enduserapi::auth::Caller;
 use crate::dialects::enduserapi::config::{SignatureScheme, UserDomain};
 use crate::dialects::enduserapi::params::Parameters;
-use crate::dialects::enduserapi::request::{Login, SendEmail, SendSms, Signed, ValidateEmail, ValidateSms};
+use crate::dialects::enduserapi::request::{Login, SendEmail, SendSms, ValidateEmail, ValidateSms};
+use crate::dialects::enduserapi::signed::Signed;
 
 const CASES: u32 = 100_000;
 /// SHA-256 of nothing, which the source prints as an example.

@@ -1,0 +1,82 @@
+//! Which form single values have.
+
+use countersign_core::code::Code;
+use countersign_core::policy::Policy;
+use countersign_core::recipient::{EmailAddress, PhoneNumber};
+
+use super::auth::Caller;
+use super::error::{Field, Problem};
+use super::params::Parameters;
+
+/// The most bytes of an e-mail address.
+const EMAIL_MAX: usize = 320;
+
+/// A phone as it was sent: `^\+?[0-9]{5,15}$`.
+pub(super) struct RawPhone(String);
+
+impl RawPhone {
+    pub(super) fn fence(text: &str) -> Result<Self, Problem> {
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        let fits = (5..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if fits { Ok(Self(text.to_owned())) } else { Err(Problem::InvalidPhone) }
+    }
+
+    /// The number, as one of this country. Written with a `+` it must say the same country.
+    pub(super) fn resolve(&self, calling_code: &str, policy: &Policy) -> Result<PhoneNumber, Problem> {
+        let national = match self.0.strip_prefix('+') {
+            Some(digits) => digits.strip_prefix(calling_code).ok_or(Problem::InvalidPhone)?,
+            None => &self.0,
+        };
+        PhoneNumber::parse_national(calling_code, national, policy).map_err(|_| Problem::InvalidPhone)
+    }
+}
+
+/// A calling code out of `86`, `+86` or `0086`.
+pub(super) fn calling_code(text: &str) -> Result<&str, Problem> {
+    let code = text.strip_prefix('+').or(text.strip_prefix("00")).unwrap_or(text);
+    let fits =
+        (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0');
+    if fits { Ok(code) } else { Err(Problem::InvalidPhone) }
+}
+
+pub(super) fn required<'a>(p: &'a Parameters, name: &str, field: Field) -> Result<&'a str, Problem> {
+    p.get(name).ok_or(Problem::Missing(field))
+}
+
+/// A text of another length than the tenant's codes is none of them: nothing is charged for it, and what
+/// is signed keeps one reading.
+pub(super) fn fenced_code(text: &str, caller: &Caller) -> Result<Code, Problem> {
+    let length = usize::from(caller.tenant.policy.terms.code.length);
+    let fits = text.len() == length && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let code = if fits { Code::parse(text).ok() } else { None };
+    code.ok_or(Problem::NoCode)
+}
+
+pub(super) fn fenced_email(text: &str) -> Result<EmailAddress, Problem> {
+    let address = if text.len() <= EMAIL_MAX { EmailAddress::parse(text).ok() } else { None };
+    address.ok_or(Problem::InvalidEmail)
+}
+
+/// `isDisabled`: 1 uses the code up, which is what happens without it; 2 keeps it.
+pub(super) fn consume(p: &Parameters) -> Result<bool, Problem> {
+    match p.get("isDisabled") {
+        None | Some("1") => Ok(true),
+        Some("2") => Ok(false),
+        Some(_) => Err(Problem::IllFormed(Field::IsDisabled)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_country_is_written_in_three_ways() {
+        for text in ["86", "+86", "0086"] {
+            assert_eq!(calling_code(text).ok(), Some("86"), "{text}");
+        }
+        for bad in ["", "+", "00", "086", "+0086", "00+86", "8612", "8a", "8６", " 86", "86\n"] {
+            assert!(calling_code(bad).is_err(), "{bad:?}");
+        }
+    }
+}
