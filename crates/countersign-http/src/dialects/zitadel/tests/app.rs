@@ -1,5 +1,6 @@
 //! The dialect over an engine in memory, with a clock that is pushed and a provider that remembers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use countersign_core::tenant::{Tenant, Tenants};
 use countersign_core::testkit::{
     ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys, tenant as plain_tenant,
 };
+use countersign_core::time::{Clock, Timestamp};
 use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 use http_body_util::BodyExt;
@@ -25,6 +27,7 @@ use tower::ServiceExt;
 
 use crate::dialects::zitadel;
 use crate::hooks::{ForwardHook, HookClient, HookTarget, InvalidHook};
+use crate::observe::Observe;
 use crate::services::Services;
 
 /// The organisation of everybody but `stranger`.
@@ -42,7 +45,7 @@ pub(super) const PHONE: &str = "+41791234567";
 /// The dialect for one tenant, `acme`.
 pub(super) struct App {
     router: Router,
-    pub(super) clock: Arc<ManualClock>,
+    pub(super) clock: Arc<TestClock>,
     pub(super) engine: Arc<MemoryEngine>,
     provider: Arc<RecordingProvider>,
     dispatcher: Dispatcher,
@@ -134,7 +137,7 @@ impl App {
         let entropy = Arc::new(SeededEntropy::new(before.is_some().into()));
         let (clock, engine, code) = match before {
             Some(app) => (app.clock, app.engine, app.code),
-            None => (Arc::new(ManualClock::default()), Arc::new(MemoryEngine::new(keys())), Mutex::default()),
+            None => (Arc::new(TestClock::default()), Arc::new(MemoryEngine::new(keys())), Mutex::default()),
         };
         let ring: Arc<KeyRing> = Arc::new(keys());
         let provider = RecordingProvider::carrying("recorder", channels);
@@ -160,7 +163,9 @@ impl App {
         };
         let dispatcher =
             Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
-        let served = zitadel::routes(config, services)?;
+        // As it is served: a panic ends one request.
+        let observe = Observe { dialect: zitadel::NAME, refusal: zitadel::refusal };
+        let served = zitadel::routes(config, services)?.layer(observe);
         Ok(Self { router: served, clock, engine, provider, dispatcher, directory, code })
     }
 
@@ -187,7 +192,7 @@ impl App {
     }
 
     pub(super) fn wait(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds));
+        self.clock.pushed.advance(Duration::from_secs(seconds));
     }
 
     /// A call of the service that may do everything.
@@ -219,7 +224,9 @@ impl App {
                 *self.code.lock().unwrap() = Some(code);
             }
         }
-        Reply { status: head.status, headers: head.headers, body, trailers }
+        let mut headers = head.headers;
+        headers.remove("x-request-id"); // another one each time
+        Reply { status: head.status, headers, body, trailers }
     }
 
     /// What was sent since the last call of this, as `channel to address`.
@@ -241,6 +248,20 @@ impl App {
     pub(super) async fn user(&self, id: &str) -> User {
         let tenant = TenantId::parse("acme").unwrap();
         self.directory.find(&tenant, UserBy::Id(id)).await.unwrap().unwrap()
+    }
+}
+
+/// A clock that tests push, and that can break: whoever looks at it then panics.
+#[derive(Default)]
+pub(super) struct TestClock {
+    pushed: ManualClock,
+    pub(super) broken: AtomicBool,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        assert!(!self.broken.load(Ordering::Relaxed), "the clock is broken");
+        self.pushed.now()
     }
 }
 

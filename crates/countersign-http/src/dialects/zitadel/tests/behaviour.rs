@@ -165,3 +165,23 @@ async fn the_verified_flag_goes_with_the_number() {
     let user = app.user(PROVEN).await;
     assert_eq!((user.phone_verified, user.phone_pending), (false, true));
 }
+
+#[tokio::test]
+async fn without_the_right_every_id_but_ones_own_is_answered_alike() {
+    let app = App::new().await;
+    let body = r#"{"phone":"+41791234599","code":"ABC123","verificationCode":"ABC123"}"#;
+    for token in ["HUMAN456", "VIEWER", "NOBODY"] {
+        for call in ["", "/resend", "/verify"] {
+            let known = app.call(token, "POST", &phone(PROVEN, call), body).await;
+            assert!(known.status == 403 || known.status == 404, "{token}, {call}: {}", known.text());
+            for other in [PHONELESS, "163840776835432709", "404"] {
+                assert_eq!(
+                    app.call(token, "POST", &phone(other, call), body).await,
+                    known,
+                    "{token}, {call}"
+                );
+            }
+        }
+    }
+    assert!(app.sent().await.is_empty());
+}

@@ -9,11 +9,14 @@
 //! # given: POST /v2/users/…/phone/resend {} -> 200    a call before, by PAT123; the status may be left out
 //! # given: wait 31                           seconds
 //! # given: store down
+//! # given: clock breaks                     a panic, as far as the caller goes
 //! # sends: sms to …, email to …              what the exchange sends; without this line, nothing
 //! ```
 //!
 //! `<code>` stands for the latest code, sent or handed back, in requests and in answers; `<wrong code>` for
 //! another one; `<id>` for an id that was drawn. `Content-Length` of a request with such a place holder is left out.
+
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request};
@@ -29,7 +32,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dialects/zitadel/
 async fn every_recorded_exchange_is_answered_byte_for_byte() {
     let mut files: Vec<_> = std::fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() > 90, "only {} exchanges found", files.len());
+    assert!(files.len() > 230, "only {} exchanges found", files.len());
     let mut wrong = Vec::new();
     for file in files {
         let exchange = Exchange::parse(&std::fs::read_to_string(&file).unwrap());
@@ -90,6 +93,7 @@ impl Exchange {
             return Err(answer);
         }
         app.engine.set_down(false);
+        app.clock.broken.store(false, Ordering::Relaxed);
         let sent = app.sent().await;
         if sent == self.sends { Ok(()) } else { Err(format!("sent: {sent:?}")) }
     }
@@ -112,6 +116,11 @@ impl Exchange {
             match step.split_once(' ').unwrap() {
                 ("wait", seconds) => app.wait(seconds.parse().unwrap()),
                 ("store", "down") => app.engine.set_down(true),
+                // The last step: nothing works without a clock.
+                ("clock", "breaks") => {
+                    app.clock.broken.store(true, Ordering::Relaxed);
+                    return app;
+                }
                 (method, call) => {
                     let (path, body) = call.split_once(' ').unwrap_or((call, ""));
                     let (body, status) = body.split_once(" -> ").unwrap_or((body, "200"));

@@ -90,3 +90,19 @@ pub(super) fn unsupported(served: &'static str) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::observe::Cause;
+
+    #[tokio::test]
+    async fn our_own_fault_is_told_without_its_cause() {
+        let response = failure(&Reason::Internal(Cause("the disk is on fire".into())).into());
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+        assert_eq!(body, r#"{"code":"internal","message":"internal error"}"#);
+    }
+}
