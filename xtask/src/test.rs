@@ -116,7 +116,8 @@ fn once(result: Result<()>) -> Tally {
 }
 
 fn fmt() -> Result<()> {
-    process::run(&mut cargo(&["fmt", "--all", "--check"]))
+    process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    clients::fmt()
 }
 
 fn clippy() -> Result<()> {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{cache, source};
 use crate::apt;
-use crate::process::{output, run};
+use crate::process::{cargo, output, run};
 
 /// Python itself, for the reference clients.
 pub(super) fn python() -> Result<()> {
@@ -33,9 +33,14 @@ pub(super) fn zitadel_python() -> Result<PathBuf> {
             "--quiet",
             "--disable-pip-version-check",
             "--no-deps",
+            // A registry that does not answer is found out in a minute or two.
+            "--timeout",
+            "20",
+            "--retries",
+            "2",
             "--requirement",
         ]);
-        run(pip.arg(&requirements))
+        registry("PyPI", run(pip.arg(&requirements)))
     })?;
     Ok(environment.join("bin/python"))
 }
@@ -52,7 +57,9 @@ pub(super) fn zitadel_javascript() -> Result<PathBuf> {
             copy_into(&folder, file)?;
         }
         let words = ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"];
-        run(Command::new("npm").args(words).current_dir(&folder))
+        // As above.
+        let patience = ["--fetch-timeout", "20000", "--fetch-retries", "2"];
+        registry("npm", run(Command::new("npm").args(words).args(patience).current_dir(&folder)))
     })?;
     for entry in std::fs::read_dir(source("zitadel-javascript"))? {
         let file = entry?.path();
@@ -61,6 +68,21 @@ pub(super) fn zitadel_javascript() -> Result<PathBuf> {
         }
     }
     Ok(folder)
+}
+
+/// The crates that ZITADEL's Rust client is built from.
+pub(super) fn zitadel_rust(manifest: &Path) -> Result<()> {
+    registry("crates.io", run(cargo(&["fetch", "--locked", "--manifest-path"]).arg(manifest)))
+}
+
+/// Says what to do where a registry does not give what was asked of it.
+fn registry(name: &str, installed: Result<()>) -> Result<()> {
+    installed.with_context(|| {
+        format!(
+            "nothing came from {name}; where it cannot be reached, `cargo xtask test --without-clients` \
+             leaves the clients out"
+        )
+    })
 }
 
 /// Installs into a folder unless that was done with the same pins before.
@@ -82,4 +104,15 @@ fn copy_into(folder: &Path, file: &Path) -> Result<()> {
     let Some(name) = file.file_name() else { bail!("{} has no name", file.display()) };
     std::fs::copy(file, folder.join(name)).with_context(|| file.display().to_string())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_registry_that_cannot_be_reached_leads_to_the_flag_and_to_what_happened() {
+        let failed = super::registry("npm", Err(anyhow::anyhow!("npm ci ended with exit status: 1")));
+        let said = format!("{:#}", failed.unwrap_err());
+        assert!(said.starts_with("nothing came from npm") && said.contains(" --without-clients`"), "{said}");
+        assert!(said.ends_with(": npm ci ended with exit status: 1"), "{said}");
+    }
 }

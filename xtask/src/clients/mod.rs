@@ -10,7 +10,7 @@ mod server;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::process::{cargo, root, run, target};
 use crate::tally::Tally;
@@ -54,10 +54,6 @@ impl Client {
     }
 
     fn drive(&self, counted: impl Fn(&mut Command) -> Tally) -> Result<Tally> {
-        if !served(self.dialect)? {
-            eprintln!("skipped: dev mode does not serve {} yet", self.dialect);
-            return Ok(Tally::SKIPPED);
-        }
         let mut command = (self.ready)()?;
         let server = Server::start(self.service)?;
         let tally = counted(command.env("COUNTERSIGN_URL", &server.url));
@@ -79,13 +75,6 @@ pub(crate) fn drive(counted: impl Fn(&mut Command) -> Tally) -> Tally {
         });
     }
     total
-}
-
-/// Whether dev mode serves a dialect.
-fn served(dialect: &str) -> Result<bool> {
-    let demo = std::fs::read_to_string(root().join("crates/countersign/src/dev/demo.toml"))?;
-    let demo: toml::Table = toml::from_str(&demo).context("what dev mode serves")?;
-    Ok(demo.get("dialects").is_some_and(|dialects| dialects.get(dialect).is_some()))
 }
 
 /// Where the clients' tests are.
@@ -118,17 +107,29 @@ fn zitadel_javascript(tests: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// A crate of its own, with its own lock file: what it is built from is nothing to the program.
+/// A crate of its own, with its own lock file: what it is built from is nothing to the program. So no other
+/// step lints it.
 fn zitadel_rust() -> Result<Command> {
-    let test = |words: &[&str]| {
-        let mut command = cargo(&["test", "--locked", "--manifest-path"]);
-        command.arg(source("zitadel-rust/Cargo.toml")).args(words);
-        command.env("CARGO_TARGET_DIR", cache("zitadel-rust"));
+    let manifest = source("zitadel-rust/Cargo.toml");
+    install::zitadel_rust(&manifest)?;
+    let its_own = |verb: &str, words: &[&str]| {
+        let mut command = cargo(&[verb, "--locked", "--manifest-path"]);
+        command.arg(&manifest).args(words).env("CARGO_TARGET_DIR", cache("zitadel-rust"));
         command
     };
-    run(&mut test(&["--no-run"]))?;
+    run(&mut its_own("clippy", &["--all-targets", "--", "-D", "warnings"]))?;
+    run(&mut its_own("test", &["--no-run"]))?;
     // One at a time: they share a clock.
-    Ok(test(&["--test", "flow", "--", "--test-threads", "1"]))
+    Ok(its_own("test", &["--test", "flow", "--", "--test-threads", "1"]))
+}
+
+/// Whether the clients that are Rust are formatted: they are no members of the workspace.
+///
+/// # Errors
+/// One is not.
+pub(crate) fn fmt() -> Result<()> {
+    let words = ["fmt", "--check", "--manifest-path"];
+    run(cargo(&words).arg(source("zitadel-rust/Cargo.toml")))
 }
 
 fn python_tests(command: &mut Command, folder: &str, tests: &str) {
