@@ -47,6 +47,15 @@ struct Node {
     server: Server,
     by_number: String,
     by_mailbox: String,
+    /// The ids of all the tenant's verifications before anything was tried.
+    pending: Vec<String>,
+}
+
+/// The ids of the demo tenant's verifications.
+fn verifications(server: &Server) -> Vec<String> {
+    let list = server.get("/v1/verifications").json();
+    let id = |verification: &Value| verification["id"].as_str().unwrap().to_owned();
+    list["data"].as_array().unwrap().iter().map(id).collect()
 }
 
 impl Node {
@@ -65,7 +74,8 @@ impl Node {
         assert_eq!(zap.status, 200, "{zap:?}");
         let list = server.get(&format!("/v1/verifications?to={MAILBOX}")).json();
         let by_mailbox = list["data"][0]["id"].as_str().unwrap().to_owned();
-        Self { _folder: folder, server, by_number, by_mailbox }
+        let pending = verifications(&server);
+        Self { _folder: folder, server, by_number, by_mailbox, pending }
     }
 
     fn endpoints(&self) -> Vec<Endpoint> {
@@ -128,8 +138,7 @@ impl Node {
             assert_eq!(recipient["failed_checks"]["last_24h"], 0, "{recipient}");
         }
         assert_eq!(server.get("/readyz").status, 200);
-        let all = server.get("/v1/verifications").json();
-        assert_eq!(all["data"].as_array().unwrap().len(), 2, "{all}");
+        assert_eq!(verifications(server), self.pending);
         let right =
             server.post(&format!("/v1/verifications/{}/check", self.by_number), &json!({"code": RIGHT}));
         assert_eq!(right.json()["valid"], true);
@@ -296,18 +305,22 @@ fn odd_characters_in_a_code_are_no_guess() {
 
 #[test]
 fn another_spelling_is_the_same_recipient_or_none() {
-    let node = Node::start();
+    let mut node = Node::start();
+    // A code belongs to the API it was asked for over: the native one needs a mailbox of its own.
+    let own = "native@example.com";
+    let opened = node.server.post("/v1/verifications", &json!({"to": own, "purpose": "login"})).text("id");
+    node.pending = verifications(&node.server);
     let (server, mut same) = (&node.server, 0);
-    let numbers = misspelt_numbers(NUMBER).into_iter().map(|text| (text, NUMBER, &node.by_number, "login"));
-    let mailboxes = misspelt_mailboxes(MAILBOX);
-    let mailboxes = mailboxes.into_iter().map(|text| (text, MAILBOX, &node.by_mailbox, "user_verify"));
-    for (text, to, id, purpose) in numbers.chain(mailboxes) {
+    let numbers =
+        misspelt_numbers(NUMBER).into_iter().map(|text| (text.clone(), NUMBER, &node.by_number, text));
+    let mailboxes = misspelt_mailboxes(own).into_iter().zip(misspelt_mailboxes(MAILBOX));
+    let mailboxes = mailboxes.map(|(native, zap)| (native, own, &opened, zap));
+    for (text, to, id, zap) in numbers.chain(mailboxes) {
         let why = text.escape_unicode().to_string();
-        let started = server.post("/v1/verifications", &json!({"to": text, "purpose": purpose}));
+        let started = server.post("/v1/verifications", &json!({"to": text, "purpose": "login"}));
         let looked = server.get(&format!("/v1/recipients/{}", percent(&text)));
         let name = if to == NUMBER { "phoneNumber" } else { "email" };
-        let zap = json!({ name: text }).to_string();
-        let zap = server.send("POST", "/v1/otp/resend", &[JSON], &zap);
+        let zap = server.send("POST", "/v1/otp/resend", &[JSON], &json!({ name: zap }).to_string());
         if started.status == 200 {
             assert_eq!(started.text("id"), *id, "{why}");
             // A mailbox is shown as it was asked for.
