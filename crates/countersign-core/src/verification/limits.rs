@@ -85,11 +85,16 @@ impl Limits {
         }
     }
 
-    /// The tenant's spend cap.
+    /// The tenant's spend cap. What is only pretended costs nothing and is refused all the same: otherwise
+    /// a cap that is used up would tell who is registered.
     pub(super) fn refuse_cost(&self, delivery: Delivery, cost_micros: u64) -> Option<Refusal> {
-        let cost = if delivery == Delivery::Send { cost_micros } else { return None };
-        let wait = self.tenant.wait_for_spend(&self.caps, cost, self.now);
-        wait.map(|retry_after| Refusal::TenantBudget { retry_after })
+        match delivery {
+            Delivery::Return => None,
+            Delivery::Send | Delivery::Pretend => {
+                let wait = self.tenant.wait_for_spend(&self.caps, cost_micros, self.now);
+                wait.map(|retry_after| Refusal::TenantBudget { retry_after })
+            }
+        }
     }
 
     /// Charges every recipient for a new verification.

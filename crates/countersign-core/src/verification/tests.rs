@@ -149,6 +149,23 @@ fn another_wire_api_starts_anew_and_has_nothing_to_send_again() {
 }
 
 #[test]
+fn a_look_alike_is_held_to_the_spend_cap_and_spends_nothing() {
+    let caps = Caps { tenant_spend_per_day_micros: Some(100), ..Caps::default() };
+    let ask = |delivery, cost_micros| {
+        decide(&[None], &StartCommand { delivery, caps, cost_micros, ..to(&["+12125550101"]) })
+    };
+    let (sent, pretended) = (ask(Delivery::Send, 101).outcome, ask(Delivery::Pretend, 101).outcome);
+    assert!(matches!(sent, SendOutcome::Refused(Refusal::TenantBudget { .. })), "{sent:?}");
+    assert_eq!(pretended, sent);
+    let (sent, pretended) = (ask(Delivery::Send, 100), ask(Delivery::Pretend, 100));
+    assert_eq!(
+        (accepted(&sent).kind, accepted(&pretended).kind),
+        (AcceptedKind::Opened, AcceptedKind::Opened)
+    );
+    assert!(sent.changes.tenant.is_some() && pretended.changes.tenant.is_none());
+}
+
+#[test]
 fn a_resend_revives_what_expired_within_a_day_and_nothing_else() {
     let first = opened(&decide(&[None], &to(&["a@example.com"]))).clone();
     let at_its_end = first.expires_at;

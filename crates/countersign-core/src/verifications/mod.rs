@@ -97,10 +97,14 @@ impl Verifications {
                 Target::User { user, recipient } => (recipient, Some(user)),
                 Target::Nobody(name) => {
                     test = false;
+                    let channel = channel.unwrap_or(Channel::Sms);
+                    if request.delivery == Delivery::Pretend {
+                        cost_micros += self.routes.price_micros(&tenant.id, channel);
+                    }
                     destinations.push(DestinationRequest {
                         keys: self.nobody(tenant, &name),
                         recipient: None,
-                        channel: channel.unwrap_or(Channel::Sms),
+                        channel,
                     });
                     continue;
                 }
@@ -112,6 +116,8 @@ impl Verifications {
             let is_test = recipient.is_test(policy);
             if request.delivery == Delivery::Send && !is_test {
                 self.route_exists(&tenant.id, channel)?;
+            }
+            if request.delivery != Delivery::Return && !is_test {
                 cost_micros += self.routes.price_micros(&tenant.id, channel);
             }
             let contacted = request.delivery != Delivery::Pretend && !is_test;

@@ -181,8 +181,7 @@ async fn vault(app: &TestApp, call: &str, phone: &str) -> Answer {
 }
 
 /// A service where `known` signed up, as long ago as makes no difference.
-async fn signed_up(known: &str) -> TestApp {
-    let app = TestApp::new();
+async fn signed_up(app: TestApp, known: &str) -> TestApp {
     assert_eq!(vault(&app, "signup", known).await.status, 200);
     let code = app.code().await;
     let headers = [("x-merchant-id", "bece038f-2e46-49f4-b25e-89cd38d6dc16")];
@@ -199,13 +198,33 @@ async fn signed_up(known: &str) -> TestApp {
 async fn crypterium_answers_alike_about_those_who_signed_up_and_those_who_did_not() {
     let pair = ["+12125550123", "+12125550124"];
     for (send, check) in [("signup", "confirm"), ("resend", "confirm"), ("reset", "reset code")] {
-        let app = signed_up(pair[0]).await;
+        let app = signed_up(TestApp::new(), pair[0]).await;
         let ask = async |call: &str, phone: &str| vault(&app, call, phone).await;
         let answers = alike(&app, pair, &three_days(send, check), ask).await;
         assert!(answers.iter().all(|answer| [200, 400].contains(&answer.status)), "{send}");
         assert!(answers.iter().any(|answer| answer.status == 200), "{send}");
         app.sent().await;
     }
+}
+
+/// Who would not be sent anything is told so too.
+#[tokio::test]
+async fn crypterium_answers_alike_when_the_money_of_the_day_is_spent() {
+    let pair = ["+12125550123", "+12125550124"];
+    let mut config = countersign::dev::config();
+    for tenant in &mut config.tenants {
+        tenant.policy.caps.tenant_spend_per_day_micros = Some(20);
+    }
+    let app = signed_up(TestApp::charging(10, config), pair[0]).await;
+    for other in ["+12125550125", "+12125550126"] {
+        assert_eq!(vault(&app, "signup", other).await.status, 200);
+    }
+    let ask = async |call: &str, phone: &str| vault(&app, call, phone).await;
+    let answers = alike(&app, pair, &["signup", "resend", "reset"].map(Call), ask).await;
+    for answer in &answers {
+        assert_eq!(answer.text("error"), "RATE_LIMIT_SIGNUP_ATTEMPT", "{answer:?}");
+    }
+    assert_eq!(app.sent().await.len(), 2);
 }
 
 async fn end_user(app: &TestApp, call: &str, phone: &str) -> Answer {

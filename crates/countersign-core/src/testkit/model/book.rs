@@ -184,7 +184,7 @@ impl Book {
     }
 
     pub(super) fn forbids_cost(&self, tenant: u8, delivery: Delivery, cost: u64) -> Option<Refusal> {
-        let cap = self.caps.tenant_spend_per_day_micros.filter(|_| delivery == Delivery::Send)?;
+        let cap = self.caps.tenant_spend_per_day_micros.filter(|_| delivery != Delivery::Return)?;
         let (sum, wait) = self.day_of(tenant, &self.spent);
         // With nothing spent there is nothing to wait for; costs in the model stay below the cap.
         (sum + cost > cap).then_some(Refusal::TenantBudget { retry_after: wait })

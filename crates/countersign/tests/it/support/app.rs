@@ -14,7 +14,7 @@ use countersign::service::{Parts, Service};
 use countersign_core::dispatcher::Dispatcher;
 use countersign_core::engine::Engine;
 use countersign_core::keys::KeyRing;
-use countersign_core::provider::RenderedMessage;
+use countersign_core::provider::{RenderedMessage, Routes};
 use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys};
 use countersign_core::time::{Clock, Timestamp};
 use countersign_http::front::ClientAddr;
@@ -65,11 +65,16 @@ impl TestApp {
 
     /// Over the reference engine, with a configuration of the test's own.
     pub(crate) fn serving(config: ServiceConfig) -> Self {
-        Self::assemble(Arc::new(MemoryEngine::new(keys())), Arc::new(keys()), None, config)
+        Self::charging(0, config)
+    }
+
+    /// The same, where each message costs so many millionths.
+    pub(crate) fn charging(price_micros: u64, config: ServiceConfig) -> Self {
+        Self::assemble(Arc::new(MemoryEngine::new(keys())), Arc::new(keys()), None, config, price_micros)
     }
 
     fn over(engine: Arc<dyn Engine>, keys: Arc<KeyRing>, folder: Option<tempfile::TempDir>) -> Self {
-        Self::assemble(engine, keys, folder, dev::config())
+        Self::assemble(engine, keys, folder, dev::config(), 0)
     }
 
     fn assemble(
@@ -77,11 +82,12 @@ impl TestApp {
         keys: Arc<KeyRing>,
         folder: Option<tempfile::TempDir>,
         config: ServiceConfig,
+        price_micros: u64,
     ) -> Self {
         // The hooks' client wants one, even if no hook is configured.
         let _already_there = rustls::crypto::ring::default_provider().install_default();
         let (clock, provider) = (Arc::new(ManualClock::default()), RecordingProvider::new("recorder"));
-        let mut routes = provider.routes();
+        let mut routes = Routes::shared(vec![provider.route(price_micros)]);
         routes.set_test(provider.route(0));
         let service = Service::assemble(Parts {
             engine: Arc::clone(&engine),
