@@ -158,6 +158,20 @@ pub(super) fn broken(good: &Value) -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
+/// Requests with more than is read of any, each as its status, more headers and a body.
+pub(super) fn too_much(good: &[u8]) -> Vec<(u16, Vec<String>, Vec<u8>)> {
+    let huge = [good, &b" ".repeat(16 * 1024 + 1 - good.len())].concat();
+    let fields = (0..65).map(|n| format!("X-{n}: y")).collect();
+    vec![
+        (413, Vec::new(), huge),
+        (415, vec!["Content-Encoding: gzip".to_owned()], good.to_vec()),
+        (415, vec!["Content-Encoding: identity".to_owned()], good.to_vec()),
+        (431, fields, good.to_vec()),
+        (431, vec![format!("X-Long: {}", "y".repeat(16 * 1024))], good.to_vec()),
+        (400, vec!["Transfer-Encoding: chunked".to_owned()], good.to_vec()),
+    ]
+}
+
 /// Other spellings of a number.
 pub(super) fn misspelt_numbers(number: &str) -> Vec<String> {
     let digits = &number[1..];

@@ -93,8 +93,10 @@ fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 fn read(mut stream: TcpStream) -> std::io::Result<Answer> {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    // gRPC-Web marks its last frame with a byte that is no text.
+    let answer = String::from_utf8_lossy(&answer);
     let incomplete = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(incomplete)?;
     let mut lines = head.split("\r\n");

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::to_bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,9 @@ use crate::front::MAX_BODY;
 use crate::json;
 
 const JSON: &str = "application/json";
+
+/// The user of the path, where there is one; a segment that is no text names nobody.
+type NamedUser = Result<Option<Path<String>>, PathRejection>;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -36,18 +40,14 @@ struct Detail {
 }
 
 /// Serves a call with 200.
-pub(crate) async fn ok<C: Call>(
-    state: State<Arc<Zitadel>>,
-    path: Option<Path<String>>,
-    request: Request,
-) -> Response {
+pub(crate) async fn ok<C: Call>(state: State<Arc<Zitadel>>, path: NamedUser, request: Request) -> Response {
     serve::<C>(StatusCode::OK, state, path, request).await
 }
 
 /// Serves a call with 201.
 pub(crate) async fn created<C: Call>(
     state: State<Arc<Zitadel>>,
-    path: Option<Path<String>>,
+    path: NamedUser,
     request: Request,
 ) -> Response {
     serve::<C>(StatusCode::CREATED, state, path, request).await
@@ -56,7 +56,7 @@ pub(crate) async fn created<C: Call>(
 async fn serve<C: Call>(
     success: StatusCode,
     State(zitadel): State<Arc<Zitadel>>,
-    path: Option<Path<String>>,
+    path: NamedUser,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
@@ -64,8 +64,10 @@ async fn serve<C: Call>(
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let Ok(mut request) = read::<C>(&body) else { return failure(&Reason::Malformed.into()) };
-    if let Some(Path(user)) = path {
+    let (Ok(mut request), Ok(user)) = (read::<C>(&body), path) else {
+        return failure(&Reason::Malformed.into());
+    };
+    if let Some(Path(user)) = user {
         C::name_user(&mut request, user);
     }
     match zitadel.run::<C>(&head.headers, request).await {
