@@ -196,7 +196,7 @@ impl Dispatcher {
     }
 
     fn render(&self, message: &Message, now: Timestamp) -> Result<RenderedMessage, crate::keys::OpenError> {
-        let Payload { recipient, code } = Payload::open(message, &self.keys)?;
+        let Payload { recipient, code, link } = Payload::open(message, &self.keys)?;
         let tenant = self.tenants.get(&message.tenant);
         let text = self.templates.render(&TextInput {
             tenant: &message.tenant,
@@ -205,6 +205,7 @@ impl Dispatcher {
             channel: message.channel,
             locale: &message.locale,
             code: &code,
+            link: link.as_ref(),
             minutes: minutes_left(message.expires_at, now),
         });
         Ok(RenderedMessage {
@@ -216,6 +217,7 @@ impl Dispatcher {
             channel: message.channel,
             recipient,
             code,
+            link,
             locale: message.locale.clone(),
             subject: text.subject,
             text: text.text,

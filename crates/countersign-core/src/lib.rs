@@ -20,6 +20,7 @@ pub mod entropy;
 pub mod freshness;
 pub mod ids;
 pub mod keys;
+pub mod link;
 pub mod names;
 pub mod nonces;
 pub mod outbox;

@@ -10,11 +10,12 @@ use zeroize::Zeroizing;
 
 use crate::code::Code;
 use crate::ids::{MessageId, VerificationId};
+use crate::link::Link;
 use crate::names::{Channel, DialectName, Locale, ProviderName, Purpose, TenantId};
 use crate::recipient::Recipient;
 use crate::time::Timestamp;
 
-/// A message as a provider gets it. `Debug` shows neither recipient nor code.
+/// A message as a provider gets it. `Debug` shows neither code nor link, and the recipient masked.
 #[derive(Clone)]
 pub struct RenderedMessage {
     /// The message's id: equal for every submission of it, so that a provider can recognise a
@@ -34,6 +35,8 @@ pub struct RenderedMessage {
     pub recipient: Recipient,
     /// The code, for providers that fill a template of their own.
     pub code: Code,
+    /// The link with the code in it, for mails that have one. The text shows it already, if it is to be seen.
+    pub link: Option<Link>,
     /// The language of the text.
     pub locale: Locale,
     /// The subject, for mail.

@@ -69,6 +69,7 @@ impl App {
             targets: vec![(target, None)],
             locale: None,
             custom_code: None,
+            link: None,
             context: BTreeMap::new(),
             metadata: BTreeMap::new(),
             client_ip: None,

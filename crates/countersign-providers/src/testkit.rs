@@ -37,6 +37,7 @@ pub fn message() -> RenderedMessage {
         channel: Channel::Sms,
         recipient: Recipient::from_canonical(PHONE),
         code: Code::parse(CODE).expect("a valid code"),
+        link: None,
         locale: Locale::parse("en").expect("a valid tag"),
         subject: None,
         text: Zeroizing::new(format!("{CODE} is your Demo code.")),

@@ -72,7 +72,7 @@ pub fn launch(launch: Launch) -> Result<(), Failure> {
 }
 
 async fn serve(launch: Launch) -> Result<(), Failure> {
-    let Launch { server, config, keys, store, clock, watched_clock, dev } = launch;
+    let Launch { server, mut config, keys, store, clock, watched_clock, dev } = launch;
     // From here on a signal is an orderly end.
     let leave = signals::leave()?;
     let metrics = ops::install_recorder().context("metrics cannot be counted").map_err(Failure::Runtime)?;
@@ -80,6 +80,11 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     // The numbering plans are unpacked at their first use: not while the first caller waits.
     let _unpacked = Recipient::parse("+12125550123", &Policy::default());
 
+    let listener = bind(server.listen).await?;
+    let address = listener.local_addr()?;
+    if dev.is_some() {
+        dev::lead_links_to(&mut config, address);
+    }
     let ways = ways::build(&config)?;
     let engine: Arc<dyn Engine> = Arc::clone(&store) as _;
     let service = Service::assemble(Parts {
@@ -90,8 +95,6 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         routes: ways.routes,
         config,
     });
-    let listener = bind(server.listen).await?;
-    let address = listener.local_addr()?;
     let metrics_listener = match server.metrics_listen {
         Some(address) => Some(bind(address).await?),
         None => None,

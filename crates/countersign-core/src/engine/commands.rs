@@ -12,6 +12,7 @@ use super::idempotency::IdempotencyClaim;
 use crate::code::Code;
 use crate::ids::VerificationId;
 use crate::keys::{ContextDigest, RecipientKey};
+use crate::link::LinkTemplate;
 use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
 use crate::policy::{Caps, Terms};
 use crate::recipient::{Recipient, RecipientKeys};
@@ -84,6 +85,8 @@ pub struct StartCommand {
     pub destinations: Vec<DestinationRequest>,
     /// The caller's own code.
     pub custom_code: Option<Code>,
+    /// The link that this command's mails carry.
+    pub link: Option<LinkTemplate>,
     /// What the code is bound to besides.
     pub context: Option<ContextDigest>,
     /// The caller's own notes, kept with the verification.

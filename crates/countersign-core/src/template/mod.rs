@@ -19,6 +19,7 @@ use std::collections::{HashMap, HashSet};
 use zeroize::Zeroizing;
 
 use crate::code::Code;
+use crate::link::Link;
 use crate::names::{Channel, Locale, Purpose, TenantId};
 
 pub use brand::{InvalidBrand, check_brand};
@@ -26,6 +27,7 @@ pub use overrides::{TemplateError, TemplateFault, TemplateName, TemplateOverride
 pub use plural::MAX_MINUTES;
 use plural::Plurals;
 pub use segments::{Encoding, Segments, segments};
+pub(crate) use text::is_hidden;
 use text::{Forms, Text, Values};
 
 /// The language that every text has.
@@ -46,6 +48,8 @@ pub struct TextInput<'a> {
     pub locale: &'a Locale,
     /// The code.
     pub code: &'a Code,
+    /// The link with the code in it, for mail. `None` leaves out the line that would show it.
+    pub link: Option<&'a Link>,
     /// Whole minutes that the code still lives, at least 1.
     pub minutes: u32,
 }
@@ -178,7 +182,8 @@ impl Templates {
     pub fn render(&self, input: &TextInput<'_>) -> RenderedText {
         let (locale, entry) = self.find(input);
         let brand = brand::cleaned(input.brand);
-        let values = Values { brand: &brand, code: input.code, minutes: input.minutes };
+        let link = input.link.map(Link::expose);
+        let values = Values { brand: &brand, code: input.code, link, minutes: input.minutes };
         let text = entry.forms.pick(&Plurals::of(&locale), input.minutes).render(values, input.channel);
         let subject = entry.subject.as_ref().map(|subject| subject.render(values, input.channel).to_string());
         RenderedText { subject, text }
@@ -216,8 +221,8 @@ impl Templates {
                     .flat_map(|(_, brand)| lengths.iter().map(move |length| (*brand, *length)))
                     .map(|(brand, (text, minutes))| {
                         let clean = brand::cleaned(brand);
-                        let rendered =
-                            text.render(Values { brand: &clean, code: &code, minutes }, Channel::Sms);
+                        let rendered = text
+                            .render(Values { brand: &clean, code: &code, link: None, minutes }, Channel::Sms);
                         let cut = segments(&rendered);
                         SegmentWarning {
                             template: name.clone(),

@@ -25,7 +25,8 @@ pub struct TemplateOverride {
     pub text: TemplateText,
 }
 
-/// The text of a template: `{brand}`, `{code}` and `{minutes}` are filled in.
+/// The text of a template: `{brand}`, `{code}`, `{minutes}` and, in mail, `{link}` are filled in. Where a
+/// mail has no link, the line with `{link}` is left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TemplateText {
     /// The same for any number of minutes.
@@ -90,11 +91,17 @@ pub enum TemplateFault {
     #[error("a brace stands alone; braces only surround placeholders")]
     Braces,
     /// A placeholder that nothing is known for.
-    #[error("{{{0}}} is no placeholder; there are {{brand}}, {{code}} and {{minutes}}")]
+    #[error("{{{0}}} is no placeholder; there are {{brand}}, {{code}}, {{link}} and {{minutes}}")]
     UnknownPlaceholder(String),
     /// The code stands in it never, or too often.
     #[error("{{code}} must stand in the text once (in a call up to three times), not {0} times")]
     CodeCount(usize),
+    /// A link in something that is no mail, two of them, or one in the line of the code, which would go
+    /// with it.
+    #[error(
+        "only mail may have {{link}}, once and not in the line of {{code}}: without a link that line is left out"
+    )]
+    Link,
     /// A character that breaks lines, turns the direction of text, or cannot be seen.
     #[error("the character U+{:04X} is not allowed here", u32::from(*.0))]
     Character(char),

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::link::{LinkPart, LinkTemplate};
 
 const NUMBERS: [u32; 8] = [1, 2, 3, 5, 10, 11, 21, 100];
 
@@ -37,6 +38,7 @@ fn render_as(
         channel,
         locale: &locale(tag),
         code: &Code::parse(code).unwrap(),
+        link: None,
         minutes,
     })
 }
@@ -273,6 +275,59 @@ fn a_mail_has_the_code_on_a_line_of_its_own_and_not_in_its_subject() {
         assert!(subject.contains("Countersign") && !subject.contains("123456"), "{subject}");
     }
     assert_eq!(render(&texts, Channel::Sms, "en", 10).subject, None);
+}
+
+/// A mail in English, with a link.
+fn mail_with_link(templates: &Templates) -> String {
+    let parts = [LinkPart::Literal("https://example.com/?c="), LinkPart::Code];
+    let code = Code::parse("123456").unwrap();
+    let link = LinkTemplate::new(parts).unwrap().fill(&code);
+    let input = TextInput {
+        tenant: &tenant("acme"),
+        brand: "Countersign",
+        purpose: &Purpose::parse("login").unwrap(),
+        channel: Channel::Email,
+        locale: &locale("en"),
+        code: &code,
+        link: Some(&link),
+        minutes: 10,
+    };
+    templates.render(&input).text.to_string()
+}
+
+#[test]
+fn a_built_in_mail_has_its_link_on_a_line_of_its_own_and_no_gap_without_one() {
+    let texts = Templates::builtin();
+    let with = mail_with_link(&texts);
+    let line = "https://example.com/?c=123456";
+    assert!(with.contains(&format!("\n\n123456\n\n{line}\n\nIt expires")), "{with}");
+    for language in &locales::ALL {
+        let without = render(&texts, Channel::Email, language.locale, 10).text;
+        assert!(!without.contains("\n\n\n") && !without.contains("link"), "{}", *without);
+    }
+}
+
+#[test]
+fn a_mail_of_the_operators_own_shows_the_link_where_it_says_and_drops_the_line_without_one() {
+    let mail = |text: &str| TemplateOverride { channel: Channel::Email, ..own(text) };
+    let texts = Templates::with_overrides([mail("Code {code}\n\nOr open {link}\n\nBye")]).unwrap();
+    assert_eq!(mail_with_link(&texts), "Code 123456\n\nOr open https://example.com/?c=123456\n\nBye");
+    assert_eq!(*render(&texts, Channel::Email, "en", 10).text, "Code 123456\n\nBye");
+    let silent = Templates::with_overrides([mail("Code {code}")]).unwrap();
+    assert_eq!(mail_with_link(&silent), "Code 123456");
+}
+
+#[test]
+fn only_a_mail_has_a_link_once_and_apart_from_its_code() {
+    let on = |channel, text: &str| fault(TemplateOverride { channel, ..own(text) });
+    for channel in [Channel::Sms, Channel::Voice, Channel::Whatsapp] {
+        assert_eq!(on(channel, "{code} {link}"), TemplateFault::Link);
+    }
+    assert_eq!(on(Channel::Email, "{code} {link}"), TemplateFault::Link);
+    assert_eq!(on(Channel::Email, "{code}\n{link}\n{link}"), TemplateFault::Link);
+    let subject =
+        TemplateOverride { subject: Some("{link}".into()), channel: Channel::Email, ..own("{code}") };
+    assert_eq!(fault(subject), TemplateFault::Subject);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One text: literals and the places for brand, code and minutes.
+//! One text: literals and the places for brand, code, link and minutes.
 //!
 //! Values are put in once and never read again, so that a brand called `{code}` stays that.
 
@@ -14,6 +14,7 @@ use crate::names::Channel;
 pub(super) struct Values<'a> {
     pub(super) brand: &'a str,
     pub(super) code: &'a Code,
+    pub(super) link: Option<&'a str>,
     pub(super) minutes: u32,
 }
 
@@ -22,18 +23,23 @@ enum Piece {
     Literal(Box<str>),
     Brand,
     Code,
+    Link,
     Minutes,
 }
 
 /// A text for one plural category.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Text(Vec<Piece>);
+pub(super) struct Text {
+    pieces: Vec<Piece>,
+    /// How it reads where there is no link; `None` where it has no place for one.
+    without_link: Option<Vec<Piece>>,
+}
 
 impl Text {
     /// Reads a text for a channel. See [`TemplateFault`] for what is refused.
     pub(super) fn parse(source: &str, channel: Channel) -> Result<Self, TemplateFault> {
-        let text = Self::pieces(source)?;
-        let codes = text.0.iter().filter(|piece| **piece == Piece::Code).count();
+        let pieces = pieces(source)?;
+        let codes = pieces.iter().filter(|piece| **piece == Piece::Code).count();
         let fits = match channel {
             // A call may repeat the code; anywhere else a second one is a second chance to be
             // mistaken for a bound one.
@@ -44,45 +50,27 @@ impl Text {
             return Err(TemplateFault::CodeCount(codes));
         }
         check_characters(source, channel)?;
-        Ok(text)
+        let without_link = match pieces.iter().filter(|piece| **piece == Piece::Link).count() {
+            0 => None,
+            1 if channel == Channel::Email => {
+                Some(self::pieces(&without_link_line(source)).map_err(|_| TemplateFault::Link)?)
+            }
+            _ => return Err(TemplateFault::Link),
+        };
+        if without_link.as_ref().is_some_and(|pieces| !pieces.contains(&Piece::Code)) {
+            return Err(TemplateFault::Link);
+        }
+        Ok(Self { pieces, without_link })
     }
 
     /// Reads a subject: a mail server's log shows it, so it names the brand at most.
     pub(super) fn parse_subject(source: &str) -> Result<Self, TemplateFault> {
-        let text = Self::pieces(source)?;
-        if text.0.iter().any(|piece| matches!(piece, Piece::Code | Piece::Minutes)) {
+        let pieces = pieces(source)?;
+        if pieces.iter().any(|piece| matches!(piece, Piece::Code | Piece::Link | Piece::Minutes)) {
             return Err(TemplateFault::Subject);
         }
         check_characters(source, Channel::Sms)?;
-        Ok(text)
-    }
-
-    fn pieces(source: &str) -> Result<Self, TemplateFault> {
-        if source.trim().is_empty() {
-            return Err(TemplateFault::Empty);
-        }
-        let mut pieces = Vec::new();
-        let mut rest = source;
-        while let Some(open) = rest.find(['{', '}']) {
-            let (literal, from_brace) = rest.split_at(open);
-            let (name, after) = (from_brace.strip_prefix('{'))
-                .and_then(|inside| inside.split_once('}'))
-                .ok_or(TemplateFault::Braces)?;
-            if !literal.is_empty() {
-                pieces.push(Piece::Literal(literal.into()));
-            }
-            pieces.push(match name {
-                "brand" => Piece::Brand,
-                "code" => Piece::Code,
-                "minutes" => Piece::Minutes,
-                other => return Err(TemplateFault::UnknownPlaceholder(other.to_owned())),
-            });
-            rest = after;
-        }
-        if !rest.is_empty() {
-            pieces.push(Piece::Literal(rest.into()));
-        }
-        Ok(Self(pieces))
+        Ok(Self { pieces, without_link: None })
     }
 
     /// The text with its values. The buffer is never moved while it grows: a moved one would leave
@@ -95,11 +83,16 @@ impl Text {
             }
         };
         let minutes = values.minutes.to_string();
-        let parts: Vec<&str> = (self.0.iter())
+        let pieces = match &self.without_link {
+            Some(without) if values.link.is_none() => without,
+            _ => &self.pieces,
+        };
+        let parts: Vec<&str> = (pieces.iter())
             .map(|piece| match piece {
                 Piece::Literal(text) => text,
                 Piece::Brand => values.brand,
                 Piece::Code => &**code,
+                Piece::Link => values.link.unwrap_or_default(),
                 Piece::Minutes => &minutes,
             })
             .collect();
@@ -109,6 +102,52 @@ impl Text {
         }
         out
     }
+}
+
+fn pieces(source: &str) -> Result<Vec<Piece>, TemplateFault> {
+    if source.trim().is_empty() {
+        return Err(TemplateFault::Empty);
+    }
+    let mut pieces = Vec::new();
+    let mut rest = source;
+    while let Some(open) = rest.find(['{', '}']) {
+        let (literal, from_brace) = rest.split_at(open);
+        let (name, after) = (from_brace.strip_prefix('{'))
+            .and_then(|inside| inside.split_once('}'))
+            .ok_or(TemplateFault::Braces)?;
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal.into()));
+        }
+        pieces.push(match name {
+            "brand" => Piece::Brand,
+            "code" => Piece::Code,
+            "link" => Piece::Link,
+            "minutes" => Piece::Minutes,
+            other => return Err(TemplateFault::UnknownPlaceholder(other.to_owned())),
+        });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Literal(rest.into()));
+    }
+    Ok(pieces)
+}
+
+/// A text less the line that shows the link, and less one of the empty lines around that.
+fn without_link_line(source: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut lines = source.split('\n').peekable();
+    while let Some(line) = lines.next() {
+        let goes = line.contains("{link}");
+        if !goes {
+            kept.push(line);
+        } else if kept.last().is_some_and(|last| last.is_empty())
+            && lines.peek().is_none_or(|next| next.is_empty())
+        {
+            kept.pop();
+        }
+    }
+    kept.join("\n")
 }
 
 /// A code as a voice reads it: one character after the other.
@@ -145,7 +184,7 @@ fn check_characters(source: &str, channel: Channel) -> Result<(), TemplateFault>
 }
 
 /// Characters that break lines, turn the direction of text, or cannot be seen.
-pub(super) fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')

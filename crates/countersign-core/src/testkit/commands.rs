@@ -78,6 +78,7 @@ pub fn start(tenant: &TenantId, to: &str, now: Timestamp, seed: [u8; 32]) -> Sta
         delivery: Delivery::Send,
         destinations: vec![destination(tenant, to)],
         custom_code: None,
+        link: None,
         context: None,
         metadata: BTreeMap::new(),
         client: None,

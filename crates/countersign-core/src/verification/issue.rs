@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::engine::{Delivery, DestinationRequest};
 use crate::ids::MessageId;
 use crate::keys::{CodeContext, KeyRing};
+use crate::link::LinkTemplate;
 use crate::names::Channel;
 use crate::outbox::{Abandoned, Message, MessageState, Payload};
 use crate::policy::{CodeSharing, ResendCode};
@@ -40,6 +41,8 @@ pub(super) struct Issued {
 pub(super) struct Issuer<'a> {
     pub(super) keys: &'a KeyRing,
     pub(super) delivery: Delivery,
+    /// The link that mails of this decision carry.
+    pub(super) link: Option<&'a LinkTemplate>,
     pub(super) now: Timestamp,
     pub(super) rng: StdRng,
     /// Addresses that this very decision has sealed, by destination: they need not be opened again.
@@ -103,7 +106,10 @@ impl Issuer<'_> {
             if self.delivery == Delivery::Send
                 && let Some(recipient) = self.recipient(verification, addressed.index)?
             {
-                let payload = Payload { recipient, code: code.clone() };
+                // Only a mail has room for a link.
+                let link = self.link.filter(|_| addressed.channel == Channel::Email);
+                let link = link.map(|template| template.fill(code));
+                let payload = Payload { recipient, code: code.clone(), link };
                 messages.push(self.message(verification, addressed.index, &payload));
             }
         }

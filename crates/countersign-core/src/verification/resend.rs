@@ -61,8 +61,15 @@ pub fn resend(
     let to: Vec<Addressed> = (running.destinations.iter().enumerate())
         .map(|(index, d)| Addressed { index, channel: command.channel.unwrap_or(d.channel) })
         .collect();
-    let mut issuer =
-        Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed), known: Vec::new() };
+    // The caller's link is not kept; who wants it in the next mail, too, sends again by a start.
+    let mut issuer = Issuer {
+        keys,
+        delivery: command.delivery,
+        link: None,
+        now,
+        rng: rng(command.seed),
+        known: Vec::new(),
+    };
     let codes = issuer.issue(&mut running, &to, None)?;
     limits.record_issue(command.delivery, command.cost_micros, RunningState::budgets(&running));
     let mut changes =

@@ -80,8 +80,14 @@ pub fn start(
     for mut older in running {
         cancel(&mut older, &mut changes, command);
     }
-    let mut issuer =
-        Issuer { keys, delivery: command.delivery, now, rng: rng(command.seed), known: Vec::new() };
+    let mut issuer = Issuer {
+        keys,
+        delivery: command.delivery,
+        link: command.link.as_ref(),
+        now,
+        rng: rng(command.seed),
+        known: Vec::new(),
+    };
     match base {
         Some(mut base) if asks_for_another(&base, command, keys) || is_too_old(&base, &limits, command) => {
             let refusal =

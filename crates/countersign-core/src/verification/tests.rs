@@ -33,6 +33,7 @@ fn to(addresses: &[&str]) -> StartCommand {
         delivery: Delivery::Send,
         destinations: addresses.iter().map(request).collect(),
         custom_code: None,
+        link: None,
         context: None,
         metadata: BTreeMap::new(),
         client: None,

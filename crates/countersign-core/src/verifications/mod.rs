@@ -143,6 +143,7 @@ impl Verifications {
             delivery: request.delivery,
             destinations,
             custom_code,
+            link: request.link,
             context: self.context(tenant, &request.context),
             metadata: request.metadata,
             client: request.client_ip.map(|ip| self.client_key(tenant, ip)),

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::code::Code;
 use crate::engine::{Delivery, Intent, StorageError};
 use crate::ids::VerificationId;
+use crate::link::LinkTemplate;
 use crate::names::{Channel, DialectName, Locale, Purpose};
 use crate::policy::Terms;
 use crate::recipient::Recipient;
@@ -57,6 +58,8 @@ pub struct Start<'a> {
     pub locale: Option<Locale>,
     /// The caller's own code.
     pub custom_code: Option<Code>,
+    /// The link that a mail of this request carries, whichever code it has; other channels carry none.
+    pub link: Option<LinkTemplate>,
     /// What the code is bound to besides; empty is nothing.
     pub context: BTreeMap<String, String>,
     /// The caller's own notes.

@@ -218,6 +218,7 @@ fn message(n: u8, to: &str) -> RenderedMessage {
         channel: if mail { Channel::Email } else { Channel::Sms },
         recipient,
         code: Code::parse("483920").unwrap(),
+        link: None,
         locale: Locale::parse("en").unwrap(),
         subject: mail.then(|| "Your Demo code".to_owned()),
         text: "483920 is your <b>Demo</b> code.".to_owned().into(),

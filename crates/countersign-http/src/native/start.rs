@@ -168,6 +168,7 @@ pub(super) async fn start(
         targets: vec![(Target::Address(recipient), channel)],
         locale: locale.map_err(|error| malformed("locale", &error))?,
         custom_code: request.code.as_deref().map(own_code).transpose()?,
+        link: None,
         context: request.context,
         metadata: request.metadata,
         client_ip: request.client.map(|Object(client)| client.ip()).transpose()?.flatten(),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use countersign_core::link::{LinkPart, LinkTemplate};
 use countersign_core::provider::{DeliveryErrorKind, Retry};
 use serde_json::json;
 
@@ -79,6 +80,18 @@ async fn a_mail_names_its_address_and_subject() {
     assert_eq!(body["contextInfo"]["recipientEmailAddress"], "ada@example.com");
     assert_eq!(body["contextInfo"].get("recipientPhoneNumber"), None);
     assert_eq!(body["templateData"]["subject"], "Your Demo code");
+    assert_eq!(body["templateData"].get("url"), None);
+}
+
+#[tokio::test]
+async fn a_mail_with_a_link_names_it_beside_the_text() {
+    let peer = Peer::start(Reply::Bytes(answer("200 OK", ""))).await;
+    let parts = [LinkPart::Literal("https://example.com/?c="), LinkPart::Code];
+    let link = LinkTemplate::new(parts).unwrap().fill(&mail().code);
+    let with_link = RenderedMessage { link: Some(link), ..mail() };
+    webhook(&format!("http://{}/", peer.address), &[KEY]).deliver(&with_link).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&peer.requests()[0].body).unwrap();
+    assert_eq!(body["templateData"]["url"], "https://example.com/?c=483920");
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 //!
 //! Source: "HTTP provider payload" in
 //! <https://zitadel.com/docs/guides/manage/customize/notification-providers>. Of its `templateData`
-//! we have `text` and, for mail, `subject`; of its `args`, `code`. The other members of `args` are
+//! we have `text` and, for mail, `subject` and (where there is a link, which the text has too) `url`; of its `args`, `code`. The other members of `args` are
 //! ours; ZITADEL sends others there, so receivers of its format ignore what they do not know.
 
+use countersign_core::link::Link;
 use countersign_core::provider::RenderedMessage;
 use countersign_core::recipient::Recipient;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ struct TemplateData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
     text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -70,7 +73,11 @@ impl<'a> Notification<'a> {
                 recipient_phone_number: phone,
                 recipient_email_address: email,
             },
-            template_data: TemplateData { subject: message.subject.as_deref(), text: &message.text },
+            template_data: TemplateData {
+                subject: message.subject.as_deref(),
+                text: &message.text,
+                url: message.link.as_ref().map(Link::expose),
+            },
             args: Args {
                 code: message.code.expose(),
                 tenant: message.tenant.as_str(),

@@ -1,6 +1,7 @@
 //! What dev mode serves.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use countersign_core::directory::{Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange};
@@ -15,6 +16,13 @@ const DEMO: &str = include_str!("demo.toml");
 /// Demo tenants, their keys and dialects, and the inbox.
 pub fn config() -> ServiceConfig {
     ServiceConfig::builtin(DEMO)
+}
+
+/// Has the links in mails lead to this very service, wherever it listens.
+pub fn lead_links_to(config: &mut ServiceConfig, address: SocketAddr) {
+    for merchant in config.dialects.crypterium.iter_mut().flat_map(|section| &mut section.merchants) {
+        merchant.email_link = Some(format!("http://{address}/v2/mobile/email/confirm"));
+    }
 }
 
 /// The names of the dialects that are served.
@@ -162,6 +170,15 @@ mod tests {
             let found = config.api_keys.iter().find(|k| k.sha256 == *Sha256::digest(key)).unwrap();
             assert_eq!((found.tenant.as_str(), found.scopes.len()), (tenant, 3));
         }
+    }
+
+    #[test]
+    fn links_lead_to_where_it_listens() {
+        let mut config = config();
+        lead_links_to(&mut config, ([127, 0, 0, 1], 4711).into());
+        let merchants = config.dialects.crypterium.unwrap().merchants;
+        let links: Vec<_> = merchants.iter().map(|merchant| merchant.email_link.as_deref()).collect();
+        assert_eq!(links, [Some("http://127.0.0.1:4711/v2/mobile/email/confirm"); 2]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod ports;
 mod samples;
 
 pub use banner::banner;
-pub use demo::{config, register_users};
+pub use demo::{config, lead_links_to, register_users};
 pub use pending::open_sign_up;
 pub use place::{Place, PlaceError};
 pub use ports::{InboxView, ShownSamples};

@@ -35,6 +35,7 @@ pub async fn open_sign_up(verifications: &Verifications, tenants: &Tenants) -> R
         targets: vec![(Target::Address(number), None)],
         locale: None,
         custom_code: None,
+        link: None,
         context: BTreeMap::new(),
         metadata: BTreeMap::new(),
         client_ip: None,

@@ -40,11 +40,13 @@ pub(super) struct Language {
 impl Language {
     /// The texts in the form that the operator's own have.
     pub(super) fn templates(&self) -> impl Iterator<Item = TemplateOverride> + '_ {
+        // Where there is a link, it stands below the code in every language.
+        let email = self.email.replacen("{code}\n", "{code}\n\n{link}\n", 1);
         let channels = [
-            (Channel::Sms, self.sms),
-            (Channel::Whatsapp, self.sms),
-            (Channel::Voice, self.voice),
-            (Channel::Email, self.email),
+            (Channel::Sms, self.sms.to_owned()),
+            (Channel::Whatsapp, self.sms.to_owned()),
+            (Channel::Voice, self.voice.to_owned()),
+            (Channel::Email, email),
         ];
         channels.into_iter().map(|(channel, text)| TemplateOverride {
             tenant: None,

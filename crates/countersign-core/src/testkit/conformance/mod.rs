@@ -36,6 +36,8 @@ macro_rules! conformance_cases {
     ($with:path $(, $argument:ty)?) => {
         $with! { $($argument)?;
             start::a_start_commits_the_verification_and_its_message_together,
+            start::a_mail_is_sealed_with_the_callers_link_and_a_text_message_without,
+            start::a_code_that_goes_again_is_in_the_new_requests_link,
             start::address_and_notes_come_back_in_full,
             start::a_start_inside_the_cool_down_sends_nothing,
             start::a_start_after_the_cool_down_sends_again,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::engine::{
     AcceptedKind, CancelOutcome, CheckCommand, CheckOutcome, Intent, Refusal, Rejection, StartCommand,
 };
+use crate::link::{Link, LinkPart, LinkTemplate};
 use crate::names::{Purpose, TenantId};
 use crate::outbox::{MessageState, Payload};
 use crate::testkit::bench::*;
@@ -21,6 +22,41 @@ pub(super) async fn a_start_commits_the_verification_and_its_message_together<F:
     assert_eq!(record.messages[0].state, MessageState::Queued);
     let payload = Payload::open(&record.messages[0], &bench.keys).expect("it opens");
     assert_eq!((payload.recipient.expose(), payload.code.expose().len()), (ALICE, 6));
+}
+
+fn link(page: &str) -> LinkTemplate {
+    let parts = [LinkPart::Literal("https://example.com/"), LinkPart::Value(page), LinkPart::Code];
+    LinkTemplate::new(parts).expect("a link")
+}
+
+pub(super) async fn a_mail_is_sealed_with_the_callers_link_and_a_text_message_without<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let start = StartCommand { link: Some(link("a?c=")), ..bench.start_of_all(&[MAIL, ALICE]) };
+    let verification = opened(bench.start(start).await);
+    for message in bench.record(verification.id).await.messages {
+        let payload = Payload::open(&message, &bench.keys).expect("it opens");
+        let expected = format!("https://example.com/a%3Fc%3D{}", payload.code.expose());
+        let is_mail = payload.recipient.expose() == MAIL;
+        assert_eq!(payload.link.as_ref().map(Link::expose), is_mail.then_some(&*expected));
+    }
+}
+
+pub(super) async fn a_code_that_goes_again_is_in_the_new_requests_link<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let own = || Some(code("AB12cd"));
+    let first = StartCommand { custom_code: own(), link: Some(link("first")), ..bench.start_of(MAIL) };
+    let id = opened(bench.start(first).await).id;
+    bench.at_second(30);
+    resent(
+        bench
+            .start(StartCommand { custom_code: own(), link: Some(link("second")), ..bench.start_of(MAIL) })
+            .await,
+    );
+    let record = bench.record(id).await;
+    let live = record.messages.iter().filter_map(|message| Payload::open(message, &bench.keys).ok());
+    let links: Vec<Option<Link>> = live.map(|payload| payload.link).collect();
+    let links: Vec<&str> = links.iter().flatten().map(Link::expose).collect();
+    assert_eq!(links, ["https://example.com/secondAB12cd"]);
 }
 
 pub(super) async fn address_and_notes_come_back_in_full<F: EngineFixture>() {

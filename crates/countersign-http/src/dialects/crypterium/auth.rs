@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Extensions, HeaderMap, HeaderName};
+use countersign_core::link::InvalidLink;
 use countersign_core::names::TenantId;
 use countersign_core::policy::{CodeSharing, ResendCode, Terms};
 use countersign_core::tenant::Tenant;
@@ -17,6 +18,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::config::{CallGroup, Config, Merchant};
 use super::error::Problem;
+use super::request::{EMAIL_MAX, EmailLink};
 use super::signature::{InvalidSigning, Signed, Signing};
 use crate::front::ClientAddr;
 use crate::headers::{bearer, single};
@@ -61,6 +63,14 @@ pub enum InvalidConfig {
         /// What is wrong with it.
         why: InvalidHook,
     },
+    /// Nothing that a mail can link to.
+    #[error("email_link of merchant {merchant}: {why}")]
+    EmailLink {
+        /// Whose.
+        merchant: String,
+        /// What is wrong with it.
+        why: InvalidLink,
+    },
 }
 
 /// A merchant whose calls are served.
@@ -70,6 +80,8 @@ pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
     /// Where proofs go instead of being answered with tokens.
     pub(super) hook: Option<Arc<dyn ForwardHook>>,
+    /// Where the link in a mail leads.
+    pub(super) email_link: Option<String>,
     pub(super) unknown_fields: UnknownFields,
     pub(super) anti_enumeration: bool,
     pub(super) reason_header: bool,
@@ -202,12 +214,18 @@ impl Caller {
             Signing::new(&merchant).map_err(|why| InvalidConfig::Signing { merchant: name.clone(), why })?;
         let hook = merchant.forward_hook.as_ref().map(|target| services.hooks.connect(target)).transpose();
         let hook = hook.map_err(|why| InvalidConfig::Hook { merchant: name.clone(), why })?;
+        if let Some(base) = &merchant.email_link {
+            let longest = "@".repeat(EMAIL_MAX);
+            EmailLink::template(base, id, &longest)
+                .map_err(|why| InvalidConfig::EmailLink { merchant: name.clone(), why })?;
+        }
         let country_header = merchant.client_country_header.as_deref().map(str::parse).transpose();
         let seconds = |seconds: u16| Duration::from_secs(seconds.into());
         Ok(Self {
             id,
             tenant,
             hook,
+            email_link: merchant.email_link,
             unknown_fields: merchant.unknown_fields,
             anti_enumeration: merchant.anti_enumeration,
             reason_header: merchant.reason_header,

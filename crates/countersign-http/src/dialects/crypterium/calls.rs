@@ -19,6 +19,7 @@ use countersign_core::directory::{Created, NewUser, User, UserBy};
 use countersign_core::engine::{
     AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, Refusal, SendOutcome, StorageError,
 };
+use countersign_core::link::LinkTemplate;
 use countersign_core::names::{DialectName, Purpose};
 use countersign_core::recipient::Recipient;
 use countersign_core::time::Timestamp;
@@ -252,7 +253,7 @@ impl Calls {
         track: &Track,
     ) -> Result<(SendOutcome, Timestamp), Problem> {
         let (target, delivery) = track.target();
-        self.start(caller, client, purpose, intent, delivery, target, BTreeMap::new()).await
+        self.start(caller, client, purpose, intent, delivery, target, BTreeMap::new(), None).await
     }
 
     /// Starts or sends again.
@@ -266,6 +267,7 @@ impl Calls {
         delivery: Delivery,
         target: Target,
         metadata: BTreeMap<String, String>,
+        link: Option<LinkTemplate>,
     ) -> Result<(SendOutcome, Timestamp), Problem> {
         let request = Start {
             tenant: &caller.tenant,
@@ -276,6 +278,7 @@ impl Calls {
             targets: vec![(target, None)],
             locale: None,
             custom_code: None,
+            link,
             context: BTreeMap::new(),
             metadata,
             client_ip: client.ip,

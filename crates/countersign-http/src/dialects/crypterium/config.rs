@@ -71,6 +71,9 @@ pub struct Merchant {
     /// Countries whose clients are told that registration is prohibited there.
     #[serde(default)]
     pub blocked_client_countries: Vec<String>,
+    /// Where the link in a mail leads: `email`, `event` and `token` are added to its query. A page or an
+    /// app that calls `GET /v2/mobile/email/confirm` with them, or that call itself. `None`: no link.
+    pub email_link: Option<String>,
     /// Where proofs go instead of being answered with tokens.
     pub forward_hook: Option<HookTarget>,
 }

@@ -101,8 +101,12 @@ impl Calls {
         address: Recipient,
         intent: Intent,
     ) -> Result<(SendOutcome, countersign_core::time::Timestamp), Problem> {
+        let link = (caller.email_link.as_ref())
+            .map(|base| EmailLink::template(base, caller.id, address.expose()))
+            .transpose()
+            .map_err(|_| Problem::internal("a link is too long"))?;
         let notes = BTreeMap::from([(USER.to_owned(), user.id.clone())]);
         let (delivery, target) = (Delivery::Send, Target::Address(address));
-        self.start(caller, client, &self.email, intent, delivery, target, notes).await
+        self.start(caller, client, &self.email, intent, delivery, target, notes, link).await
     }
 }

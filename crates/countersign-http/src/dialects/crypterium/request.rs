@@ -5,6 +5,7 @@
 //! names.
 
 use countersign_core::code::Code;
+use countersign_core::link::{InvalidLink, LinkPart, LinkTemplate};
 use countersign_core::policy::Policy;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient, RecipientError};
 use data_encoding::BASE64URL_NOPAD;
@@ -20,7 +21,7 @@ const CODE_MAX: usize = 10;
 /// The most bytes of a password.
 const PASSWORD_MAX: usize = 256;
 /// The most bytes of an e-mail address.
-const EMAIL_MAX: usize = 320;
+pub(super) const EMAIL_MAX: usize = 320;
 /// The most characters of a link's token.
 const TOKEN_MAX: usize = 512;
 
@@ -106,6 +107,28 @@ impl EmailLink {
         let token = token.ok_or(Problem::Missing("token"))?;
         let (merchant, code) = Self::open(&token).ok_or(Problem::Invalid("token"))?;
         Ok(Self { email, merchant, code })
+    }
+
+    /// The link in a mail to `email`, at `base` and lacking the code: what [`EmailLink::parse`] reads.
+    ///
+    /// # Errors
+    /// `base` is no link, or too long.
+    pub(super) fn template(
+        base: &str,
+        merchant: MerchantId,
+        email: &str,
+    ) -> Result<LinkTemplate, InvalidLink> {
+        let mut token = [0; 18]; // the last two bytes say: the first form of tokens
+        token[..16].copy_from_slice(&merchant.0);
+        let token = BASE64URL_NOPAD.encode(&token);
+        LinkTemplate::new([
+            LinkPart::Literal(base),
+            LinkPart::Literal(if base.contains('?') { "&email=" } else { "?email=" }),
+            LinkPart::Value(email),
+            LinkPart::Literal("&event=EMAIL_CONFIRM&token="),
+            LinkPart::Literal(&token),
+            LinkPart::Code,
+        ])
     }
 
     /// The token of a link: 24 characters that say whose it is, then the code as it stands. A mail's

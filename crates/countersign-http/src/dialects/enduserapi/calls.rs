@@ -171,6 +171,7 @@ impl Calls {
             targets: vec![(Target::Address(to), None)],
             locale: None,
             custom_code: None,
+            link: None,
             context: BTreeMap::new(),
             metadata: BTreeMap::new(),
             // The connection may be a person's app or the tenant's server for all of them.

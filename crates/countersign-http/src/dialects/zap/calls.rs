@@ -164,6 +164,7 @@ impl Calls {
             targets: targets.into_iter().map(|target| (target, None)).collect(),
             locale: None,
             custom_code: None,
+            link: None,
             context: BTreeMap::new(),
             metadata: BTreeMap::new(),
             // The connection is the tenant's server's, not the end user's.

@@ -18,6 +18,7 @@ mod errors;
 mod messages;
 #[cfg(test)]
 mod tests;
+mod url_template;
 mod users;
 mod validate;
 mod wire;

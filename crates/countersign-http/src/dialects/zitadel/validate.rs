@@ -5,6 +5,7 @@ use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
 use super::auth::Caller;
 use super::errors::{Reason, Row};
 use super::messages::user_v2::SendEmailCode;
+use super::url_template::UrlTemplate;
 use super::users::Mode;
 
 /// A field of a message, for the message that says what is wrong with it.
@@ -58,15 +59,16 @@ impl Field {
         if flag == Some(false) { Err(self.wrong("value must equal true")) } else { Ok(()) }
     }
 
-    /// A template of 1 to 200 characters with the variables that are known.
-    pub(super) fn url_template(self, choice: Option<&SendEmailCode>) -> Result<(), Reason> {
-        let Some(template) = choice.and_then(|choice| choice.url_template.as_deref()) else { return Ok(()) };
+    /// A link's template of 1 to 200 characters with the variables that are known, if there is one.
+    pub(super) fn url_template(self, choice: Option<&SendEmailCode>) -> Result<Option<UrlTemplate>, Reason> {
+        let Some(template) = choice.and_then(|choice| choice.url_template.as_deref()) else {
+            return Ok(None);
+        };
         let inner = Field("SendEmailVerificationCode", "UrlTemplate");
         inner.length(template, 200).map_err(|reason| self.within(&reason))?;
-        if is_template(template) {
-            Ok(())
-        } else {
-            Err(self.within(&inner.wrong("value must be a template of UserID, Code and OrgID")))
+        match UrlTemplate::parse(template) {
+            Some(template) => Ok(Some(template)),
+            None => Err(self.within(&inner.wrong("value must be a template of UserID, Code and OrgID"))),
         }
     }
 
@@ -93,32 +95,9 @@ pub(super) fn mode(send: bool, hand_back: bool, is_verified: Option<bool>) -> Re
     }
 }
 
-/// Go's `{{.Name}}`, of the three names there are.
-fn is_template(text: &str) -> bool {
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let Some((action, tail)) = after.split_once("}}") else { return false };
-        if before.contains("}}") || ![".UserID", ".Code", ".OrgID"].contains(&action.trim_matches(' ')) {
-            return false;
-        }
-        rest = tail;
-    }
-    !rest.contains("}}") && !text.chars().any(|c| c.is_control() || c.is_whitespace() && c != ' ')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_template_has_the_three_variables_and_no_others() {
-        for good in ["https://example.com/?u={{.UserID}}&c={{.Code}}&o={{ .OrgID }}", "https://example.com"] {
-            assert!(is_template(good), "{good}");
-        }
-        for bad in ["{{.Code", "{{.Password}}", "{{Code}}", "}}", "{{.Code}}}}", "a\nb"] {
-            assert!(!is_template(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn none_or_one_choice_is_made_and_never_two() {

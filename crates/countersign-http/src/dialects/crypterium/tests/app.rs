@@ -290,6 +290,12 @@ impl App {
         to.unwrap_or_else(|| panic!("{address} got nothing")).code.expose().to_owned()
     }
 
+    /// The link in the latest message of all.
+    pub(super) async fn link(&mut self) -> Option<String> {
+        self.sent().await;
+        self.seen.last().unwrap().link.as_ref().map(|link| link.expose().to_owned())
+    }
+
     /// The latest code of all.
     pub(super) async fn last_code(&mut self) -> String {
         self.sent().await;

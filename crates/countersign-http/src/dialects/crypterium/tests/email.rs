@@ -1,6 +1,8 @@
 //! E-mail addresses of users with a token.
 
-use super::app::{App, EMAIL_ADD, EMAIL_RESEND, GOOD, PHONE, error};
+use serde_json::json;
+
+use super::app::{App, EMAIL_ADD, EMAIL_RESEND, GOOD, MERCHANT, PHONE, error};
 
 const MAIL: &str = "ann@example.com";
 const OTHER_PHONE: &str = "+447871234568";
@@ -25,6 +27,50 @@ async fn the_link_proves_the_address_of_the_user_who_asked_and_works_once() {
     assert_eq!(follow(&app, "Ann%40EXAMPLE.com", &code).await, GOOD);
     assert!(app.user(PHONE).await.unwrap().email_verified);
     assert_eq!(follow(&app, MAIL, &code).await, error(310));
+}
+
+#[tokio::test]
+async fn the_link_in_the_mail_proves_the_address_as_it_stands() {
+    let base = "https://vault.example.com/v2/mobile/email/confirm";
+    let mut app = App::with(&json!({ "email_link": base }));
+    let token = app.registered(PHONE).await;
+    assert_eq!(app.link().await, None, "a text message has none");
+    assert_eq!(add(&app, &token, "ann+x&y@example.com").await, GOOD);
+    let link = app.link().await.unwrap();
+    let start = format!("{base}?email=ann%2Bx%26y%40example.com&event=EMAIL_CONFIRM&token=");
+    assert!(link.starts_with(&start), "{link}");
+    assert_eq!(app.get(link.strip_prefix("https://vault.example.com").unwrap()).await.says(), GOOD);
+    assert!(app.user(PHONE).await.unwrap().email_verified);
+}
+
+#[tokio::test]
+async fn a_link_that_is_sent_again_has_the_new_code() {
+    let mut app = App::with(&json!({ "email_link": "https://app.example.com/?page=confirm" }));
+    let token = app.registered(PHONE).await;
+    add(&app, &token, MAIL).await;
+    app.wait(60);
+    assert_eq!(app.call_as(&token, "POST", EMAIL_RESEND, "").await.says(), GOOD);
+    let (link, code) = (app.link().await.unwrap(), app.code(MAIL).await);
+    let token = App::link_token(&code);
+    assert_eq!(
+        link,
+        format!(
+            "https://app.example.com/?page=confirm&email=ann%40example.com&event=EMAIL_CONFIRM&token={token}"
+        )
+    );
+}
+
+#[tokio::test]
+async fn without_the_setting_a_mail_has_no_link_and_what_is_no_link_is_refused() {
+    let mut app = App::new();
+    let token = app.registered(PHONE).await;
+    add(&app, &token, MAIL).await;
+    assert_eq!(app.link().await, None);
+    let merchant =
+        json!({ "id": MERCHANT, "tenant": "acme", "signature": "off", "email_link": "example.com" });
+    let section = serde_json::from_value(json!({ "merchants": [merchant] })).unwrap();
+    let refused = App::open(section).err().unwrap().to_string();
+    assert!(refused.starts_with("email_link of merchant "), "{refused}");
 }
 
 #[tokio::test]

@@ -239,6 +239,14 @@ impl App {
         new.iter().map(|message| format!("{} to {}", message.channel, message.recipient.expose())).collect()
     }
 
+    /// The links of what was sent since the last call of this or of `sent`, and the latest code.
+    pub(super) async fn links(&self) -> (Vec<Option<String>>, String) {
+        while self.dispatcher.step().await.is_ok_and(|step| step.claimed > 0) {}
+        let new = self.provider.take_sent();
+        let code = new.last().map(|message| message.code.expose().to_owned()).unwrap_or_default();
+        (new.into_iter().map(|message| message.link.map(|link| link.expose().to_owned())).collect(), code)
+    }
+
     /// The latest code, sent or handed back.
     pub(super) async fn code(&self) -> String {
         self.sent().await;

@@ -185,3 +185,40 @@ async fn without_the_right_every_id_but_ones_own_is_answered_alike() {
     }
     assert!(app.sent().await.is_empty());
 }
+
+const TEMPLATE: &str = "https://example.com/{{.OrgID}}?u={{.UserID}}&c={{.Code}}";
+
+#[tokio::test]
+async fn a_mail_has_the_link_of_its_own_call_with_its_own_code() {
+    let app = App::new().await;
+    app.sent().await;
+    let email = |call: &str| format!("/v2/users/{MINI}/email{call}");
+    let with_link = json!({ "email": "new@mouse.com", "sendCode": { "urlTemplate": TEMPLATE } });
+    assert_eq!(app.post(&email(""), with_link).await.status, 200);
+    let (links, code) = app.links().await;
+    assert_eq!(links, [Some(format!("https://example.com/69629023906488334?u={MINI}&c={code}"))]);
+    app.wait(60);
+    let again = json!({ "sendCode": { "urlTemplate": "app://confirm/{{.Code}}" } });
+    assert_eq!(app.post(&email("/resend"), again).await.status, 200);
+    let (links, code) = app.links().await;
+    assert_eq!(links, [Some(format!("app://confirm/{code}"))]);
+    app.wait(60);
+    assert_eq!(app.post(&email("/resend"), json!({})).await.status, 200);
+    assert_eq!(app.links().await.0, [None]);
+}
+
+#[tokio::test]
+async fn a_new_users_mail_has_a_link_that_keeps_the_users_id_in_its_place_and_the_text_message_none() {
+    let app = App::new().await;
+    app.sent().await;
+    let user = json!({
+        "userId": "a&c=0", "profile": { "givenName": "Ann", "familyName": "Mouse" },
+        "email": { "email": "ann@mouse.com", "sendCode": { "urlTemplate": TEMPLATE } },
+        "phone": { "phone": "+41791234599" },
+    });
+    assert_eq!(app.post("/v2/users/human", user).await.status, 200);
+    let (mut links, _) = app.links().await;
+    links.sort();
+    let [None, Some(link)] = &links[..] else { panic!("{links:?}") };
+    assert!(link.starts_with("https://example.com/69629023906488334?u=a%26c%3D0&c="), "{link}");
+}

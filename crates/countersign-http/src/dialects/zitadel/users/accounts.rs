@@ -10,6 +10,7 @@ use super::super::messages::Details;
 use super::super::messages::user_v2::{
     self as wire, AddHumanUserRequest, AddHumanUserResponse, GetUserByIdResponse, UserIdRequest,
 };
+use super::super::url_template::UrlTemplate;
 use super::super::validate::{Field, mode, phone};
 use super::Users;
 use super::contact::{Contact, Mode};
@@ -63,16 +64,19 @@ impl Users {
             sequence: 1,
         };
         let mut issued = [None, None];
-        let addresses = [number.zip(how_phone), Some((Recipient::Email(wanted.email), wanted.email_mode))];
+        let addresses = [
+            number.zip(how_phone).map(|(number, mode)| (number, mode, None)),
+            Some((Recipient::Email(wanted.email), wanted.email_mode, wanted.email_url.as_ref())),
+        ];
         for (slot, wanted) in issued.iter_mut().zip(addresses) {
-            let Some((address, mode)) = wanted else { continue };
+            let Some((address, mode, url)) = wanted else { continue };
             let delivery = match mode {
                 Mode::Send => Delivery::Send,
                 Mode::Return => Delivery::Return,
                 Mode::Verified => continue,
             };
             let language = new.profile.language.as_deref();
-            let fresh = self.issue(caller, (&id, language), address, delivery, Occasion::Set).await?;
+            let fresh = self.issue(caller, (&id, language), address, delivery, Occasion::Set, url).await?;
             *slot = fresh.code().map(|code| code.expose().to_owned());
         }
         let [phone_code, email_code] = issued;
@@ -113,6 +117,7 @@ struct Wanted {
     profile: Profile,
     email: EmailAddress,
     email_mode: Mode,
+    email_url: Option<UrlTemplate>,
     /// As it was written.
     phone: Option<(String, Mode)>,
 }
@@ -121,9 +126,10 @@ impl Wanted {
     fn parse(request: AddHumanUserRequest) -> Result<Self, Reason> {
         let AddHumanUserRequest { user_id, username, organization, profile, email, phone } = request;
         let of_user = |field| Field("AddHumanUserRequest", field);
+        let mut email_url = None;
         if let Some(email) = &email {
             let inner = Field("SetHumanEmail", "SendCode").url_template(email.send_code.as_ref());
-            inner.map_err(|reason| of_user("Email").within(&reason))?;
+            email_url = inner.map_err(|reason| of_user("Email").within(&reason))?;
         }
         if let Some(id) = &user_id {
             of_user("UserId").length(id, 200)?;
@@ -167,6 +173,7 @@ impl Wanted {
             profile: Profile { given_name: profile.given_name, family_name: profile.family_name, language },
             email: address,
             email_mode,
+            email_url,
             phone: phone.transpose()?.filter(|(number, _)| !number.is_empty()),
         })
     }

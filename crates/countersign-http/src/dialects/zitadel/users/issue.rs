@@ -11,6 +11,7 @@ use countersign_core::directory::User;
 use countersign_core::engine::{
     Accepted, AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, SendOutcome,
 };
+use countersign_core::link::LinkTemplate;
 use countersign_core::names::Locale;
 use countersign_core::recipient::Recipient;
 use countersign_core::time::Timestamp;
@@ -18,6 +19,7 @@ use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Targe
 
 use super::super::auth::Caller;
 use super::super::errors::{Reason, Row};
+use super::super::url_template::UrlTemplate;
 use super::Users;
 use super::contact::{Contact, Mode, ResendWords, SetWords, VerifyWords, Wants, kind_of, replace};
 use crate::observe::Cause;
@@ -62,6 +64,7 @@ impl Users {
         address: Recipient,
         mode: Mode,
         words: SetWords,
+        url: Option<&UrlTemplate>,
     ) -> Result<(User, Option<Code>), Reason> {
         let contact = kind_of(&address);
         let mut user = self.of_organization(caller, id, words.unknown).await?;
@@ -75,14 +78,16 @@ impl Users {
         // The same is counted again below; here so that no code is issued for nothing.
         let now = self.services.verifications.now();
         note_change(&mut user, now)?;
-        let issued = match mode {
-            Mode::Send => {
-                self.issue(caller, named(&user), address.clone(), Delivery::Send, Occasion::Set).await?
+        let delivery = match mode {
+            Mode::Send => Some(Delivery::Send),
+            Mode::Return => Some(Delivery::Return),
+            Mode::Verified => None,
+        };
+        let issued = match delivery {
+            Some(delivery) => {
+                self.issue(caller, named(&user), address.clone(), delivery, Occasion::Set, url).await?
             }
-            Mode::Return => {
-                self.issue(caller, named(&user), address.clone(), Delivery::Return, Occasion::Set).await?
-            }
-            Mode::Verified => Issued::Fresh(None),
+            None => Issued::Fresh(None),
         };
         let updated = self.services.directory.update(&caller.tenant.id, id, |user: &mut User| {
             let same = contact.of(user).as_ref() == Some(&address);
@@ -116,6 +121,7 @@ impl Users {
         contact: Contact,
         delivery: Delivery,
         words: ResendWords,
+        url: Option<&UrlTemplate>,
     ) -> Result<(User, Option<Code>), Reason> {
         let user = self.of_organization(caller, id, words.unknown).await?;
         let address = contact.of(&user).ok_or(words.none)?;
@@ -124,7 +130,8 @@ impl Users {
             Wants::Unverified(row) if contact.is_verified(&user) => return Err(row.into()),
             Wants::Pending(_) | Wants::Unverified(_) | Wants::Any => {}
         }
-        let issued = self.issue(caller, named(&user), address.clone(), delivery, Occasion::Resend).await?;
+        let issued =
+            self.issue(caller, named(&user), address.clone(), delivery, Occasion::Resend, url).await?;
         if matches!(issued, Issued::Repeated) {
             return Ok((user, None));
         }
@@ -214,7 +221,8 @@ impl Users {
         Ok(user)
     }
 
-    /// Issues a code for a user's address, or for one that is about to become it.
+    /// Issues a code for a user's address, or for one that is about to become it; the mail has a link if
+    /// there is a template for one.
     pub(super) async fn issue(
         &self,
         caller: &Caller,
@@ -222,14 +230,17 @@ impl Users {
         address: Recipient,
         delivery: Delivery,
         occasion: Occasion,
+        url: Option<&UrlTemplate>,
     ) -> Result<Issued, Reason> {
-        let started = match self.start(caller, user, address.clone(), delivery, occasion).await {
+        let link = url.map(|url| url.link(user.0, &caller.organization)).transpose();
+        let link = link.map_err(|why| Reason::Field(format!("invalid UrlTemplate: {why}").into()))?;
+        let started = match self.start(caller, user, address.clone(), delivery, occasion, link).await {
             // The call succeeds with the platform too; it is the operator who has to hear of it.
             Err(RequestError::NoRoute(channel)) => {
                 tracing::error!(
                     tenant = %caller.tenant.id, %channel, "no channel: no provider carries this message"
                 );
-                self.start(caller, user, address, Delivery::Pretend, occasion).await?
+                self.start(caller, user, address, Delivery::Pretend, occasion, None).await?
             }
             started => started?,
         };
@@ -264,6 +275,7 @@ impl Users {
         address: Recipient,
         delivery: Delivery,
         occasion: Occasion,
+        link: Option<LinkTemplate>,
     ) -> Result<Idempotent<SendOutcome>, RequestError> {
         let contact = kind_of(&address);
         let opened_by = match delivery {
@@ -282,6 +294,7 @@ impl Users {
             targets: vec![(Target::User { user: user.0.to_owned(), recipient: address }, None)],
             locale: user.1.and_then(|language| Locale::parse(language).ok()),
             custom_code: None,
+            link,
             context: BTreeMap::new(),
             metadata: BTreeMap::from([(OPENED_BY.to_owned(), opened_by.to_owned())]),
             // The connection is the tenant's server's, not the end user's.

@@ -20,7 +20,7 @@ impl Users {
     ) -> Result<CodeResponse, Reason> {
         let caller = &*call.caller;
         let SetEmailRequest { user_id, email, send_code, return_code, is_verified } = request;
-        Field("SetEmailRequest", "SendCode").url_template(send_code.as_ref())?;
+        let url = Field("SetEmailRequest", "SendCode").url_template(send_code.as_ref())?;
         Field("SetEmailRequest", "UserId").length(&user_id, 200)?;
         let email = Field("SetEmailRequest", "Email").email(&email)?;
         let mode = mode(send_code.is_some(), return_code.is_some(), is_verified)?;
@@ -28,7 +28,8 @@ impl Users {
         permit_set(caller, &user_id, mode)?;
         let words =
             SetWords { unknown: Row::V2_EMAIL_UNKNOWN, unchanged: Row::V2_EMAIL_UNCHANGED, may_flip: false };
-        let (user, code) = self.set(caller, &user_id, Recipient::Email(email), mode, words).await?;
+        let address = Recipient::Email(email);
+        let (user, code) = self.set(caller, &user_id, address, mode, words, url.as_ref()).await?;
         Ok(CodeResponse {
             details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),
@@ -74,12 +75,13 @@ impl Users {
     ) -> Result<CodeResponse, Reason> {
         let caller = &*call.caller;
         let EmailCodeRequest { user_id, send_code, return_code } = request;
-        Field(message, "SendCode").url_template(send_code.as_ref())?;
+        let url = Field(message, "SendCode").url_template(send_code.as_ref())?;
         Field(message, "UserId").length(&user_id, 200)?;
         let mode = mode(send_code.is_some(), return_code.is_some(), None)?;
         permit_set(caller, &user_id, mode)?;
         let words = ResendWords { unknown: Row::V2_EMAIL_UNKNOWN, none: Row::V2_EMAIL_NOT_PENDING, wants };
-        let (user, code) = self.resend(caller, &user_id, Contact::Email, delivery(mode), words).await?;
+        let (user, code) =
+            self.resend(caller, &user_id, Contact::Email, delivery(mode), words, url.as_ref()).await?;
         Ok(CodeResponse {
             details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),

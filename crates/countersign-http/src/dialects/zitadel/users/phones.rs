@@ -28,7 +28,7 @@ impl Users {
         permit_set(caller, &user_id, mode)?;
         let words =
             SetWords { unknown: Row::V2_PHONE_UNKNOWN, unchanged: Row::V2_PHONE_UNCHANGED, may_flip: false };
-        let (user, code) = self.set(caller, &user_id, phone(&number, caller)?, mode, words).await?;
+        let (user, code) = self.set(caller, &user_id, phone(&number, caller)?, mode, words, None).await?;
         Ok(CodeResponse {
             details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),
@@ -51,7 +51,7 @@ impl Users {
             none: Row::V2_PHONE_NOT_PENDING,
             wants: Wants::Pending(Row::V2_PHONE_NOT_PENDING),
         };
-        let (user, code) = self.resend(caller, &user_id, Contact::Phone, delivery(mode), words).await?;
+        let (user, code) = self.resend(caller, &user_id, Contact::Phone, delivery(mode), words, None).await?;
         Ok(CodeResponse {
             details: Some(Details::changed(&user)),
             verification_code: code.map(|code| code.expose().to_owned()),

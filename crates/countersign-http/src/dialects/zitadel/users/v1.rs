@@ -49,7 +49,7 @@ impl Users {
             Contact::Email => (Row::V1_EMAIL_UNKNOWN, Row::V1_EMAIL_UNCHANGED),
         };
         let words = SetWords { unknown, unchanged, may_flip: mode == Mode::Verified };
-        let (user, _) = self.set(caller, id, address, mode, words).await?;
+        let (user, _) = self.set(caller, id, address, mode, words, None).await?;
         Ok(changed(&user))
     }
 
@@ -72,7 +72,7 @@ impl Users {
                 wants: Wants::Unverified(Row::V1_EMAIL_VERIFIED),
             },
         };
-        let (user, _) = self.resend(caller, id, contact, Delivery::Send, words).await?;
+        let (user, _) = self.resend(caller, id, contact, Delivery::Send, words, None).await?;
         Ok(changed(&user))
     }
 
