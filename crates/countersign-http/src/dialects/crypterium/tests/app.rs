@@ -290,10 +290,13 @@ impl App {
         to.unwrap_or_else(|| panic!("{address} got nothing")).code.expose().to_owned()
     }
 
-    /// The link in the latest message of all.
+    /// The link in the latest message of all, which shows it on a line of its own.
     pub(super) async fn link(&mut self) -> Option<String> {
         self.sent().await;
-        self.seen.last().unwrap().link.as_ref().map(|link| link.expose().to_owned())
+        let latest = self.seen.last().unwrap();
+        let link = latest.link.as_ref()?.expose();
+        assert!(latest.text.lines().any(|line| line == link), "the text shows no link");
+        Some(link.to_owned())
     }
 
     /// The latest code of all.
