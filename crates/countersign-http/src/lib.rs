@@ -18,10 +18,13 @@ pub mod json;
 pub mod native;
 pub mod observe;
 pub mod ops;
+mod outcome;
 pub mod problem;
 pub mod query;
 pub mod services;
 pub mod signature;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

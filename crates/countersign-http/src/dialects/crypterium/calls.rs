@@ -16,9 +16,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::code::Code;
 use countersign_core::directory::{Created, NewUser, User, UserBy};
-use countersign_core::engine::{
-    AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, Refusal, SendOutcome, StorageError,
-};
+use countersign_core::engine::{CheckOutcome, Delivery, Intent, Refusal, SendOutcome, StorageError};
 use countersign_core::link::LinkTemplate;
 use countersign_core::names::{DialectName, Purpose};
 use countersign_core::recipient::Recipient;
@@ -33,6 +31,7 @@ use super::error::{CodeOf, Mismatch, Problem};
 use super::request::Line;
 use super::response::Done;
 use super::session;
+use crate::outcome::{cooling_down, decided};
 use crate::services::Services;
 
 /// The dialect's calls over the services.
@@ -285,7 +284,7 @@ impl Calls {
             terms: Some(caller.terms()),
             idempotency: None,
         };
-        decided(self.services.verifications.start(request).await?)
+        Ok(decided(self.services.verifications.start(request).await?)?)
     }
 
     /// Takes a guess.
@@ -319,25 +318,11 @@ fn may_be_sent_to(caller: &Caller, client: Client, line: &Line) -> Result<(), Pr
     }
 }
 
-/// A request of this dialect claims no idempotency key, so that it is always decided now.
-fn decided<O>(outcome: Idempotent<O>) -> Result<(O, Timestamp), Problem> {
-    match outcome {
-        Idempotent::Fresh { outcome, at } | Idempotent::Replayed { outcome, at } => Ok((outcome, at)),
-        Idempotent::Mismatch | Idempotent::InFlight => {
-            Err(Problem::internal("an idempotency key that was never claimed"))
-        }
-    }
-}
-
 pub(super) fn accepted((outcome, at): (SendOutcome, Timestamp)) -> Result<(), Problem> {
     match outcome {
-        SendOutcome::Accepted(accepted) => match accepted.kind {
-            AcceptedKind::Opened | AcceptedKind::Resent => Ok(()),
-            AcceptedKind::CoolingDown => {
-                let running = accepted.verification;
-                let next = running.next_send_at(at).unwrap_or(running.expires_at);
-                Err(Problem::CoolDown { retry_after: at.until(next) })
-            }
+        SendOutcome::Accepted(accepted) => match cooling_down(&accepted, at) {
+            None => Ok(()),
+            Some(wait) => Err(Problem::CoolDown { retry_after: wait }),
         },
         SendOutcome::Refused(refusal) => Err(refusal.into()),
     }

@@ -321,6 +321,12 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl From<Cause> for Problem {
+    fn from(cause: Cause) -> Self {
+        Self::Internal { cause }
+    }
+}
+
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         Self::unavailable(&error)

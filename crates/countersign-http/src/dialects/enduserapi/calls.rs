@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_core::code::Code;
-use countersign_core::engine::{AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
+use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
 use countersign_core::ids::VerificationId;
 use countersign_core::names::{DialectName, Purpose};
 use countersign_core::policy::{Policy, ResendCode, Terms};
 use countersign_core::recipient::{PhoneNumber, Recipient};
-use countersign_core::time::Timestamp;
 use countersign_core::verification::Status;
 use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
 
@@ -26,6 +25,7 @@ use super::passwords::{Register, ResetFor, ResetPassword};
 use super::request::{Login, SendEmail, SendSms, ValidateEmail, ValidateSms};
 use super::response::{Done, Issued};
 use super::sender::Senders;
+use crate::outcome::{cooling_down, decided};
 use crate::services::Services;
 
 /// "The last unused SMS verification code sent within 5 minutes is valid."
@@ -285,26 +285,12 @@ fn resolve(caller: &Caller, phone: &RawPhone, country: Option<&str>) -> Result<P
     phone.resolve(code, &caller.tenant.policy)
 }
 
-/// A request of this dialect claims no idempotency key, so that it is always decided now.
-fn decided<O>(outcome: Idempotent<O>) -> Result<(O, Timestamp), Problem> {
-    match outcome {
-        Idempotent::Fresh { outcome, at } | Idempotent::Replayed { outcome, at } => Ok((outcome, at)),
-        Idempotent::Mismatch | Idempotent::InFlight => {
-            Err(Problem::internal("an idempotency key that was never claimed"))
-        }
-    }
-}
-
 fn accepted(outcome: Idempotent<SendOutcome>) -> Result<(), Problem> {
     let (outcome, at) = decided(outcome)?;
     match outcome {
-        SendOutcome::Accepted(accepted) => match accepted.kind {
-            AcceptedKind::Opened | AcceptedKind::Resent => Ok(()),
-            AcceptedKind::CoolingDown => {
-                let running = accepted.verification;
-                let next = running.next_send_at(at).unwrap_or(running.expires_at);
-                Err(Problem::cooling_down(at.until(next)))
-            }
+        SendOutcome::Accepted(accepted) => match cooling_down(&accepted, at) {
+            None => Ok(()),
+            Some(wait) => Err(Problem::cooling_down(wait)),
         },
         SendOutcome::Refused(refusal) => Err(refusal.into()),
     }

@@ -355,6 +355,12 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl From<Cause> for Problem {
+    fn from(cause: Cause) -> Self {
+        Self::Internal { cause }
+    }
+}
+
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         Self::Unavailable { retry_after: Jitter::seconds(1..=3), cause: Cause::of(&error) }

@@ -8,14 +8,11 @@ use std::collections::BTreeMap;
 
 use countersign_core::code::Code;
 use countersign_core::directory::UserChange;
-use countersign_core::engine::{
-    AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, SendOutcome, StorageError,
-};
+use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome, StorageError};
 use countersign_core::ids::VerificationId;
 use countersign_core::names::{DialectName, Purpose};
 use countersign_core::policy::{ResendCode, Terms};
 use countersign_core::recipient::Recipient;
-use countersign_core::time::Timestamp;
 use countersign_core::verification::{Status, Verification};
 use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
 use serde::Serialize;
@@ -26,6 +23,7 @@ use super::directory::{addresses, addresses_of};
 use super::error::{Mismatch, Problem};
 use super::request::{Addressees, ForgotPassword, Generate, Identity, Resend, ResetPassword, Verify};
 use super::response::Done;
+use crate::outcome::{cooling_down, decided};
 use crate::services::Services;
 
 /// More than one address can have running: one verification per purpose.
@@ -249,26 +247,12 @@ impl Calls {
     }
 }
 
-/// A request of this dialect claims no idempotency key, so that it is always decided now.
-fn decided<O>(outcome: Idempotent<O>) -> Result<(O, Timestamp), Problem> {
-    match outcome {
-        Idempotent::Fresh { outcome, at } | Idempotent::Replayed { outcome, at } => Ok((outcome, at)),
-        Idempotent::Mismatch | Idempotent::InFlight => {
-            Err(Problem::internal("an idempotency key that was never claimed"))
-        }
-    }
-}
-
 fn accepted(outcome: Idempotent<SendOutcome>) -> Result<(), Problem> {
     let (outcome, at) = decided(outcome)?;
     match outcome {
-        SendOutcome::Accepted(accepted) => match accepted.kind {
-            AcceptedKind::Opened | AcceptedKind::Resent => Ok(()),
-            AcceptedKind::CoolingDown => {
-                let running = accepted.verification;
-                let next = running.next_send_at(at).unwrap_or(running.expires_at);
-                Err(Problem::cooling_down(at.until(next)))
-            }
+        SendOutcome::Accepted(accepted) => match cooling_down(&accepted, at) {
+            None => Ok(()),
+            Some(wait) => Err(Problem::cooling_down(wait)),
         },
         SendOutcome::Refused(refusal) => Err(refusal.into()),
     }

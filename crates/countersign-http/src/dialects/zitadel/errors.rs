@@ -284,6 +284,12 @@ impl From<Refusal> for Reason {
     }
 }
 
+impl From<Cause> for Reason {
+    fn from(cause: Cause) -> Self {
+        Self::Internal(cause)
+    }
+}
+
 impl From<StorageError> for Reason {
     fn from(error: StorageError) -> Self {
         let cause = Cause::of(&error);

@@ -1,37 +1,22 @@
 //! The dialect over an engine in memory, with a clock that is pushed and a provider that remembers.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, Response, StatusCode};
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
 use countersign_core::directory::{Directory, User, UserBy};
-use countersign_core::dispatcher::{Dispatcher, Pace};
-use countersign_core::keys::KeyRing;
 use countersign_core::names::{Channel, TenantId};
-use countersign_core::nonces::Nonces;
-use countersign_core::provider::RenderedMessage;
 use countersign_core::recipient::Recipient;
-use countersign_core::template::Templates;
-use countersign_core::tenant::{Tenant, Tenants};
-use countersign_core::testkit::{
-    ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys, tenant as plain_tenant,
-};
-use countersign_core::tokens::Tokens;
-use countersign_core::verifications::Verifications;
+use countersign_core::tenant::Tenant;
+use countersign_core::testkit::{ManualClock, MemoryEngine, tenant as plain_tenant};
 use serde_json::{Value, json};
-use tower::ServiceExt;
-use zeroize::Zeroizing;
 
 use crate::dialects::{Dialects, crypterium};
 use crate::front::ClientAddr;
-use crate::hooks::{ForwardHook, HookClient, HookError, HookTarget, InvalidHook};
-use crate::ops::Readiness;
-use crate::services::Services;
+use crate::testing::{Ground, Outbox, TestHook, answer, whole};
 
 /// The merchant of the tenant under test.
 pub(super) const MERCHANT: &str = "bece038f-2e46-49f4-b25e-89cd38d6dc16";
@@ -58,11 +43,8 @@ pub(super) struct App {
     pub(super) clock: Arc<ManualClock>,
     pub(super) engine: Arc<MemoryEngine>,
     pub(super) hook: TestHook,
-    provider: Arc<RecordingProvider>,
-    dispatcher: Dispatcher,
+    outbox: Outbox,
     pub(super) directory: Directory,
-    /// Every message so far, oldest first.
-    seen: Vec<RenderedMessage>,
     /// Where requests come from.
     pub(super) client: Option<ClientAddr>,
 }
@@ -136,59 +118,24 @@ impl App {
         Self::open_for(config, plain_tenant("acme"), &Channel::ALL, false)
     }
 
-    /// `whole`: beside everything else that is served.
+    /// `beside_all`: beside everything else that is served.
     fn open_for(
         config: crypterium::Config,
         acme: Tenant,
         channels: &[Channel],
-        whole: bool,
+        beside_all: bool,
     ) -> Result<Self, crypterium::InvalidConfig> {
-        let clock = Arc::new(ManualClock::default());
-        let entropy = Arc::new(SeededEntropy::default());
-        let ring: Arc<KeyRing> = Arc::new(keys());
-        let engine = Arc::new(MemoryEngine::new(keys()));
-        let provider = RecordingProvider::carrying("recorder", channels);
-        let mut routes = provider.routes();
-        routes.set_test(provider.route(0));
-        let (routes, templates) = (Arc::new(routes), Arc::new(Templates::builtin()));
-        let tenants: Arc<Tenants> = Arc::new([acme, plain_tenant("other")].into_iter().collect());
-        let directory = Directory::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone());
+        let ground = Ground::new(ManualClock::default());
         let hook = TestHook::default();
-        let services = Services {
-            verifications: Verifications::new(
-                engine.clone(),
-                ring.clone(),
-                clock.clone(),
-                entropy.clone(),
-                routes.clone(),
-                templates.clone(),
-            ),
-            directory: directory.clone(),
-            tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
-            nonces: Nonces::new(engine.clone(), ring.clone(), clock.clone()),
-            tenants: tenants.clone(),
-            hooks: Arc::new(hook.clone()),
-        };
-        let dispatcher =
-            Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
-        let served = if whole {
-            let dialects = Dialects { crypterium: Some(config), ..Dialects::default() };
-            let (keys, readiness) = (Arc::default(), Readiness::default());
-            crate::app(crate::App { services, keys, dialects, readiness, metrics: None, dev: None }).unwrap()
+        let (services, outbox) = ground.services(acme, channels, Arc::new(hook.clone()));
+        let directory = services.directory.clone();
+        let router = if beside_all {
+            whole(Dialects { crypterium: Some(config), ..Dialects::default() }, services)
         } else {
             crypterium::routes(config, services)?
         };
-        Ok(Self {
-            router: served,
-            clock,
-            engine,
-            hook,
-            provider,
-            dispatcher,
-            directory,
-            seen: Vec::new(),
-            client: None,
-        })
+        let Ground { clock, engine } = ground;
+        Ok(Self { router, clock, engine, hook, outbox, directory, client: None })
     }
 
     pub(super) fn wait(&self, seconds: u64) {
@@ -232,11 +179,8 @@ impl App {
         if let Some(client) = self.client {
             request.extensions_mut().insert(client);
         }
-        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        let body = String::from_utf8(body.to_vec()).unwrap();
-        Reply { status: head.status, headers: head.headers, body }
+        let (status, headers, body) = answer(&self.router, request).await;
+        Reply { status, headers, body }
     }
 
     /// Requests come from here, through a trusted proxy.
@@ -277,23 +221,17 @@ impl App {
 
     /// What was sent since the last call of this, as `channel to address`.
     pub(super) async fn sent(&mut self) -> Vec<String> {
-        while self.dispatcher.step().await.is_ok_and(|step| step.claimed > 0) {}
-        let new = self.provider.take_sent();
-        self.seen.extend(new.iter().cloned());
-        new.iter().map(|message| format!("{} to {}", message.channel, message.recipient.expose())).collect()
+        self.outbox.sent().await
     }
 
     /// The latest code that an address got.
     pub(super) async fn code(&mut self, address: &str) -> String {
-        self.sent().await;
-        let to = self.seen.iter().rfind(|message| message.recipient.expose() == address);
-        to.unwrap_or_else(|| panic!("{address} got nothing")).code.expose().to_owned()
+        self.outbox.code(address).await
     }
 
     /// The link in the latest message of all, which shows it on a line of its own.
     pub(super) async fn link(&mut self) -> Option<String> {
-        self.sent().await;
-        let latest = self.seen.last().unwrap();
+        let latest = self.outbox.latest().await;
         let link = latest.link.as_ref()?.expose();
         assert!(latest.text.lines().any(|line| line == link), "the text shows no link");
         Some(link.to_owned())
@@ -301,20 +239,17 @@ impl App {
 
     /// The latest code of all.
     pub(super) async fn last_code(&mut self) -> String {
-        self.sent().await;
-        self.seen.last().unwrap().code.expose().to_owned()
+        self.outbox.last_code().await
     }
 
     /// The first code of all.
     pub(super) async fn first_code(&mut self) -> String {
-        self.sent().await;
-        self.seen.first().unwrap().code.expose().to_owned()
+        self.outbox.first_code().await
     }
 
     /// A code that is not the latest one.
     pub(super) async fn wrong_code(&mut self) -> String {
-        let right: u32 = self.last_code().await.parse().unwrap();
-        format!("{:06}", (right + 1) % 1_000_000)
+        self.outbox.wrong_code().await
     }
 
     /// The user of a number, if there is one.
@@ -328,51 +263,4 @@ impl App {
 fn one_merchant() -> crypterium::Config {
     let merchant = json!({ "id": MERCHANT, "tenant": "acme", "signature": "off" });
     serde_json::from_value(json!({ "merchants": [merchant] })).unwrap()
-}
-
-/// A hook that remembers what it was given and answers what the test told it to.
-#[derive(Clone, Default)]
-pub(super) struct TestHook(Arc<Mutex<HookState>>);
-
-#[derive(Default)]
-struct HookState {
-    bodies: Vec<String>,
-    answers: VecDeque<HookError>,
-}
-
-impl TestHook {
-    /// Fails the next call.
-    pub(super) fn fail_next(&self, error: HookError) {
-        self.0.lock().unwrap().answers.push_back(error);
-    }
-
-    /// What it was given so far.
-    pub(super) fn bodies(&self) -> Vec<String> {
-        self.0.lock().unwrap().bodies.clone()
-    }
-}
-
-impl std::fmt::Debug for TestHook {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TestHook")
-    }
-}
-
-impl HookClient for TestHook {
-    fn connect(&self, target: &HookTarget) -> Result<Arc<dyn ForwardHook>, InvalidHook> {
-        if !target.url.starts_with("https://") {
-            return Err(InvalidHook("not https".into()));
-        }
-        Ok(Arc::new(self.clone()))
-    }
-}
-
-#[async_trait]
-impl ForwardHook for TestHook {
-    async fn forward(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<(), HookError> {
-        assert!(id.starts_with("ver_"), "{id}");
-        let mut state = self.0.lock().unwrap();
-        state.bodies.push(String::from_utf8(body.to_vec()).unwrap());
-        state.answers.pop_front().map_or(Ok(()), Err)
-    }
 }

@@ -7,31 +7,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, Response, StatusCode};
-use countersign_core::directory::Directory;
-use countersign_core::dispatcher::{Dispatcher, Pace};
-use countersign_core::keys::KeyRing;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
 use countersign_core::names::{Channel, TenantId};
-use countersign_core::nonces::Nonces;
-use countersign_core::provider::RenderedMessage;
-use countersign_core::template::Templates;
-use countersign_core::tenant::{Tenant, Tenants};
-use countersign_core::testkit::{
-    ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys, tenant as plain_tenant,
-};
+use countersign_core::tenant::Tenant;
+use countersign_core::testkit::{ManualClock, MemoryEngine, tenant as plain_tenant};
 use countersign_core::time::{Clock, Timestamp};
 use countersign_core::tokens::Tokens;
-use countersign_core::verifications::Verifications;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 use zeroize::Zeroizing;
 
 use super::sign;
 use crate::dialects::{Dialects, enduserapi};
 use crate::hooks::{ForwardHook, HookClient, HookError, HookReply, HookTarget, InvalidHook};
-use crate::ops::Readiness;
-use crate::services::Services;
+use crate::testing::{Ground, Outbox, answer, whole};
 
 /// The user domain under test, with the secret of the source's example.
 pub(super) const USER_DOMAIN: &str = "C.DM.10271.5";
@@ -49,12 +38,9 @@ pub(super) struct App {
     pub(super) engine: Arc<MemoryEngine>,
     pub(super) hook: TestHook,
     pub(super) tokens: Tokens,
-    provider: Arc<RecordingProvider>,
-    dispatcher: Dispatcher,
+    outbox: Outbox,
     signs_fields: bool,
     randoms: AtomicU64,
-    /// Every message so far, oldest first.
-    seen: Vec<RenderedMessage>,
 }
 
 /// An answer.
@@ -135,59 +121,24 @@ impl App {
 
     /// The dialect with exactly this section.
     pub(super) fn open(config: enduserapi::Config, setup: Setup) -> Result<Self, enduserapi::InvalidConfig> {
-        let clock = Arc::new(ManualClock::at(START));
-        let entropy = Arc::new(SeededEntropy::default());
-        let ring: Arc<KeyRing> = Arc::new(keys());
-        let engine = Arc::new(MemoryEngine::new(keys()));
-        let provider = RecordingProvider::carrying("recorder", &setup.channels);
-        let mut routes = provider.routes();
-        routes.set_test(provider.route(0));
-        let (routes, templates) = (Arc::new(routes), Arc::new(Templates::builtin()));
-        let tenants: Arc<Tenants> = Arc::new([setup.acme, plain_tenant("other")].into_iter().collect());
+        let ground = Ground::new(ManualClock::at(START));
         let hook = TestHook::default();
-        let tokens = Tokens::new(ring.clone(), clock.clone(), entropy.clone());
-        let nonces = Nonces::new(engine.clone(), ring.clone(), clock.clone());
-        let services = Services {
-            verifications: Verifications::new(
-                engine.clone(),
-                ring.clone(),
-                clock.clone(),
-                entropy.clone(),
-                routes.clone(),
-                templates.clone(),
-            ),
-            directory: Directory::new(engine.clone(), ring.clone(), clock.clone(), entropy),
-            tokens: tokens.clone(),
-            nonces: setup.budget_of_nonces.map_or(nonces.clone(), |budget| nonces.with_budget(budget)),
-            tenants: tenants.clone(),
-            hooks: Arc::new(hook.clone()),
-        };
-        let dispatcher =
-            Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
+        let (mut services, outbox) = ground.services(setup.acme, &setup.channels, Arc::new(hook.clone()));
+        let tokens = services.tokens.clone();
+        if let Some(budget) = setup.budget_of_nonces {
+            services.nonces = services.nonces.with_budget(budget);
+        }
         let signs_fields = config
             .user_domains
             .first()
             .is_some_and(|domain| domain.signature_scheme == enduserapi::SignatureScheme::HmacFields);
-        let served = if setup.whole {
-            let dialects = Dialects { enduserapi: Some(config), ..Dialects::default() };
-            let (keys, readiness) = (Arc::default(), Readiness::default());
-            crate::app(crate::App { services, keys, dialects, readiness, metrics: None, dev: None }).unwrap()
+        let router = if setup.whole {
+            whole(Dialects { enduserapi: Some(config), ..Dialects::default() }, services)
         } else {
             enduserapi::routes(config, services)?
         };
-        let (randoms, seen) = (AtomicU64::new(0), Vec::new());
-        Ok(Self {
-            router: served,
-            clock,
-            engine,
-            hook,
-            tokens,
-            provider,
-            dispatcher,
-            signs_fields,
-            randoms,
-            seen,
-        })
+        let (Ground { clock, engine }, randoms) = (ground, AtomicU64::new(0));
+        Ok(Self { router, clock, engine, hook, tokens, outbox, signs_fields, randoms })
     }
 
     pub(super) fn wait(&self, seconds: u64) {
@@ -237,37 +188,28 @@ impl App {
 
     /// Any call.
     pub(super) async fn call(&self, request: Request<Body>) -> Reply {
-        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        let body = String::from_utf8(body.to_vec()).unwrap();
-        Reply { status: head.status, headers: head.headers, body }
+        let (status, headers, body) = answer(&self.router, request).await;
+        Reply { status, headers, body }
     }
 
     /// What was sent since the last call of this, as `channel to address`.
     pub(super) async fn sent(&mut self) -> Vec<String> {
-        while self.dispatcher.step().await.is_ok_and(|step| step.claimed > 0) {}
-        let new = self.provider.take_sent();
-        self.seen.extend(new.iter().cloned());
-        new.iter().map(|message| format!("{} to {}", message.channel, message.recipient.expose())).collect()
+        self.outbox.sent().await
     }
 
     /// The latest code of all.
     pub(super) async fn last_code(&mut self) -> String {
-        self.sent().await;
-        self.seen.last().unwrap().code.expose().to_owned()
+        self.outbox.last_code().await
     }
 
     /// The first code of all.
     pub(super) async fn first_code(&mut self) -> String {
-        self.sent().await;
-        self.seen.first().unwrap().code.expose().to_owned()
+        self.outbox.first_code().await
     }
 
     /// A code that is not the latest one.
     pub(super) async fn wrong_code(&mut self) -> String {
-        let right: u32 = self.last_code().await.parse().unwrap();
-        format!("{:06}", (right + 1) % 1_000_000)
+        self.outbox.wrong_code().await
     }
 }
 

@@ -1,34 +1,19 @@
 //! The dialect over an engine in memory, with a clock that is pushed and a provider that remembers.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, Response, StatusCode};
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
 use countersign_core::directory::{Directory, User, UserBy};
-use countersign_core::dispatcher::{Dispatcher, Pace};
-use countersign_core::keys::KeyRing;
 use countersign_core::names::{Channel, TenantId};
-use countersign_core::nonces::Nonces;
-use countersign_core::provider::RenderedMessage;
-use countersign_core::template::Templates;
-use countersign_core::tenant::{Tenant, Tenants};
-use countersign_core::testkit::{
-    ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys, tenant as plain_tenant,
-};
-use countersign_core::tokens::Tokens;
-use countersign_core::verifications::Verifications;
+use countersign_core::tenant::Tenant;
+use countersign_core::testkit::{ManualClock, MemoryEngine, tenant as plain_tenant};
 use serde_json::{Value, json};
-use tower::ServiceExt;
-use zeroize::Zeroizing;
 
 use crate::dialects::{Dialects, zap};
-use crate::hooks::{ForwardHook, HookClient, HookError, HookTarget, InvalidHook, LookupHook, NoAnswer};
-use crate::ops::Readiness;
-use crate::services::Services;
+use crate::testing::{Ground, Outbox, TestHook, answer, whole};
 
 /// The token of the tenant under test.
 pub(super) const TOKEN: &str = "dev-zap-token";
@@ -39,11 +24,8 @@ pub(super) struct App {
     pub(super) clock: Arc<ManualClock>,
     pub(super) engine: Arc<MemoryEngine>,
     pub(super) hook: TestHook,
-    provider: Arc<RecordingProvider>,
-    dispatcher: Dispatcher,
+    outbox: Outbox,
     directory: Directory,
-    /// Every message so far, oldest first.
-    seen: Vec<RenderedMessage>,
 }
 
 /// An answer.
@@ -105,49 +87,24 @@ impl App {
         Self::open_for(config, plain_tenant("acme"), &Channel::ALL, false)
     }
 
-    /// `whole`: beside everything else that is served.
+    /// `beside_all`: beside everything else that is served.
     fn open_for(
         config: zap::Config,
         acme: Tenant,
         channels: &[Channel],
-        whole: bool,
+        beside_all: bool,
     ) -> Result<Self, zap::InvalidConfig> {
-        let clock = Arc::new(ManualClock::default());
-        let entropy = Arc::new(SeededEntropy::default());
-        let ring: Arc<KeyRing> = Arc::new(keys());
-        let engine = Arc::new(MemoryEngine::new(keys()));
-        let provider = RecordingProvider::carrying("recorder", channels);
-        let mut routes = provider.routes();
-        routes.set_test(provider.route(0));
-        let (routes, templates) = (Arc::new(routes), Arc::new(Templates::builtin()));
-        let tenants: Arc<Tenants> = Arc::new([acme, plain_tenant("other")].into_iter().collect());
-        let directory = Directory::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone());
+        let ground = Ground::new(ManualClock::default());
         let hook = TestHook::default();
-        let services = Services {
-            verifications: Verifications::new(
-                engine.clone(),
-                ring.clone(),
-                clock.clone(),
-                entropy.clone(),
-                routes.clone(),
-                templates.clone(),
-            ),
-            directory: directory.clone(),
-            tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
-            nonces: Nonces::new(engine.clone(), ring.clone(), clock.clone()),
-            tenants: tenants.clone(),
-            hooks: Arc::new(hook.clone()),
-        };
-        let dispatcher =
-            Dispatcher::new(engine.clone(), ring, clock.clone(), routes, templates, tenants, Pace::default());
-        let served = if whole {
-            let dialects = Dialects { zap: Some(config), ..Dialects::default() };
-            let (keys, readiness) = (Arc::default(), Readiness::default());
-            crate::app(crate::App { services, keys, dialects, readiness, metrics: None, dev: None }).unwrap()
+        let (services, outbox) = ground.services(acme, channels, Arc::new(hook.clone()));
+        let directory = services.directory.clone();
+        let router = if beside_all {
+            whole(Dialects { zap: Some(config), ..Dialects::default() }, services)
         } else {
             zap::routes(config, services)?
         };
-        Ok(Self { router: served, clock, engine, hook, provider, dispatcher, directory, seen: Vec::new() })
+        let Ground { clock, engine } = ground;
+        Ok(Self { router, clock, engine, hook, outbox, directory })
     }
 
     pub(super) fn wait(&self, seconds: u64) {
@@ -171,44 +128,33 @@ impl App {
 
     /// Any call.
     pub(super) async fn call(&self, request: Request<Body>) -> Reply {
-        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        let body = String::from_utf8(body.to_vec()).unwrap();
-        Reply { status: head.status, headers: head.headers, body }
+        let (status, headers, body) = answer(&self.router, request).await;
+        Reply { status, headers, body }
     }
 
     /// What was sent since the last call of this, as `channel to address`.
     pub(super) async fn sent(&mut self) -> Vec<String> {
-        while self.dispatcher.step().await.is_ok_and(|step| step.claimed > 0) {}
-        let new = self.provider.take_sent();
-        self.seen.extend(new.iter().cloned());
-        new.iter().map(|message| format!("{} to {}", message.channel, message.recipient.expose())).collect()
+        self.outbox.sent().await
     }
 
     /// The latest code that an address got.
     pub(super) async fn code(&mut self, address: &str) -> String {
-        self.sent().await;
-        let to = self.seen.iter().rfind(|message| message.recipient.expose() == address);
-        to.unwrap_or_else(|| panic!("{address} got nothing")).code.expose().to_owned()
+        self.outbox.code(address).await
     }
 
     /// The latest code of all.
     pub(super) async fn last_code(&mut self) -> String {
-        self.sent().await;
-        self.seen.last().unwrap().code.expose().to_owned()
+        self.outbox.last_code().await
     }
 
     /// The first code of all.
     pub(super) async fn first_code(&mut self) -> String {
-        self.sent().await;
-        self.seen.first().unwrap().code.expose().to_owned()
+        self.outbox.first_code().await
     }
 
     /// A code that is not the latest one.
     pub(super) async fn wrong_code(&mut self) -> String {
-        let right: u32 = self.last_code().await.parse().unwrap();
-        format!("{:06}", (right + 1) % 1_000_000)
+        self.outbox.wrong_code().await
     }
 
     /// Whether the directory knows a user's e-mail and phone as proven.
@@ -233,87 +179,4 @@ fn request(token: &str, path: &str, body: &str) -> Request<Body> {
         .header("content-type", "application/json")
         .body(Body::from(body.to_owned()))
         .unwrap()
-}
-
-/// Both hooks: it remembers what it was given and asked, and answers what the test told it to.
-#[derive(Clone, Default)]
-pub(super) struct TestHook(Arc<Mutex<HookState>>);
-
-#[derive(Default)]
-struct HookState {
-    bodies: Vec<String>,
-    answers: VecDeque<HookError>,
-    /// The directory's answer to each question it has one for; others get `{}`.
-    directory: BTreeMap<String, String>,
-    directory_down: bool,
-    questions: Vec<String>,
-}
-
-impl TestHook {
-    /// Fails the next call.
-    pub(super) fn fail_next(&self, error: HookError) {
-        self.0.lock().unwrap().answers.push_back(error);
-    }
-
-    /// Answers this, whenever the directory is asked for the username.
-    pub(super) fn knows(&self, username: &str, answer: &str) {
-        let question = json!({ "username": username }).to_string();
-        self.0.lock().unwrap().directory.insert(question, answer.to_owned());
-    }
-
-    /// Whether the directory gives no answers from now on.
-    pub(super) fn set_directory_down(&self, down: bool) {
-        self.0.lock().unwrap().directory_down = down;
-    }
-
-    /// What the directory was asked so far.
-    pub(super) fn questions(&self) -> Vec<String> {
-        self.0.lock().unwrap().questions.clone()
-    }
-
-    /// What it was given so far.
-    pub(super) fn bodies(&self) -> Vec<String> {
-        self.0.lock().unwrap().bodies.clone()
-    }
-}
-
-impl std::fmt::Debug for TestHook {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TestHook")
-    }
-}
-
-impl HookClient for TestHook {
-    fn connect(&self, target: &HookTarget) -> Result<Arc<dyn ForwardHook>, InvalidHook> {
-        if !target.url.starts_with("https://") {
-            return Err(InvalidHook("not https".into()));
-        }
-        Ok(Arc::new(self.clone()))
-    }
-
-    fn connect_lookup(&self, target: &HookTarget) -> Result<Arc<dyn LookupHook>, InvalidHook> {
-        self.connect(target)?;
-        Ok(Arc::new(self.clone()))
-    }
-}
-
-#[async_trait]
-impl LookupHook for TestHook {
-    async fn ask(&self, question: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
-        let mut state = self.0.lock().unwrap();
-        let question = String::from_utf8(question.to_vec()).unwrap();
-        let answer = state.directory.get(&question).map_or("{}", String::as_str).as_bytes().to_vec();
-        state.questions.push(question);
-        if state.directory_down { Err(NoAnswer) } else { Ok(answer.into()) }
-    }
-}
-
-#[async_trait]
-impl ForwardHook for TestHook {
-    async fn forward(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<(), HookError> {
-        assert!(id.starts_with("ver_"), "{id}");
-        let mut state = self.0.lock().unwrap();
-        state.bodies.push(String::from_utf8(body.to_vec()).unwrap());
-        state.answers.pop_front().map_or(Ok(()), Err)
-    }
 }

@@ -22,7 +22,7 @@ use super::super::errors::{Reason, Row};
 use super::super::url_template::UrlTemplate;
 use super::Users;
 use super::contact::{Contact, Mode, ResendWords, SetWords, VerifyWords, Wants, kind_of, replace};
-use crate::observe::Cause;
+use crate::outcome::decided;
 
 /// Changes of one user's addresses in an hour.
 const CHANGES_PER_HOUR: usize = 10;
@@ -332,14 +332,4 @@ impl Occasion {
 fn note_change(user: &mut User, now: Timestamp) -> Result<(), Reason> {
     let noted = user.note_contact_change(now, CHANGES_PER_HOUR);
     noted.map_err(|retry_after| Reason::wait(Row::SEND_CAP, retry_after))
-}
-
-/// A request of this dialect claims no idempotency key, so that it is always decided now.
-fn decided<O>(outcome: Idempotent<O>) -> Result<(O, Timestamp), Reason> {
-    match outcome {
-        Idempotent::Fresh { outcome, at } | Idempotent::Replayed { outcome, at } => Ok((outcome, at)),
-        Idempotent::Mismatch | Idempotent::InFlight => {
-            Err(Reason::Internal(Cause("an idempotency key that was never claimed".into())))
-        }
-    }
 }
