@@ -23,6 +23,7 @@ cargo xtask test [STEP…]                       everything that CI runs; named 
 cargo xtask test long                          what a release runs besides: an hour, and strace
 cargo xtask tidy                               what no compiler checks: pages, lists, links, layers
 cargo xtask bench [--seconds N]                starts and checks per second, beside a bare answer
+    --against FILE                             the same of another build, in the same rounds
 cargo xtask crates                             how many crates the program is made of
 cargo xtask openapi [--check]                  writes docs/api/*.openapi.json, or compares them
 cargo xtask audit [--advisories]               licences, bans and sources of all dependencies
