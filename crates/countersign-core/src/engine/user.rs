@@ -88,6 +88,14 @@ pub enum NameConflict {
 }
 
 impl StoredUser {
+    /// Which of several users an address finds: the greatest. Who has proven it goes before who only says
+    /// that it is theirs; of these, who changed last.
+    pub fn rank(&self, address: &RecipientKey) -> impl Ord + use<> {
+        let email = self.email.as_ref() == Some(address) && self.email_verified;
+        let phone = self.phone.as_ref() == Some(address) && self.phone_verified;
+        (email || phone, self.changed_at, self.id)
+    }
+
     /// Records that an address was proven, if it is this user's; `true` when that changed anything.
     pub fn prove(&mut self, address: &RecipientKey, now: Timestamp) -> bool {
         let email = self.email.as_ref() == Some(address) && !self.email_verified;
@@ -111,6 +119,7 @@ pub enum UserIndex {
     Id([u8; 16]),
     /// The key of the second name.
     Username([u8; 16]),
-    /// The identity key of a mailbox or number. Of several users the most recently changed is found.
+    /// The identity key of a mailbox or number. Of several users the one of the highest
+    /// [rank](StoredUser::rank) is found.
     Address(RecipientKey),
 }

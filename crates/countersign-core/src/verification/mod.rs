@@ -20,6 +20,8 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use minicbor::{Decode, Encode};
 
 pub use ledger::{ClientKey, ClientLedger, Hold, Ledgers, RecipientLedger, TenantLedger, Windows};
@@ -196,6 +198,12 @@ impl Verification {
             Status::Pending => None,
             _ => Some(self.ended_at.unwrap_or(self.expires_at)),
         }
+    }
+
+    /// Whether its last message was sent so short a time ago, that instant included: for APIs that take a
+    /// request that comes twice for one.
+    pub fn was_sent_within(&self, time: Duration, now: Timestamp) -> bool {
+        self.last_send_at.is_some_and(|last| now.since(last) <= time)
     }
 
     /// When the next send may happen: `None` once sends are used up or it has ended.

@@ -167,6 +167,15 @@ fn a_look_alike_is_held_to_the_spend_cap_and_spends_nothing() {
 }
 
 #[test]
+fn a_message_was_sent_just_now_until_the_last_instant_of_that_time() {
+    let decision = decide(&[None], &to(&["a@example.com"]));
+    let sent = |at| opened(&decision).was_sent_within(Duration::from_secs(2), at);
+    assert!(sent(at(0)) && sent(at(2)) && !sent(at(2) + Duration::from_millis(1)));
+    let returned = decide(&[None], &StartCommand { delivery: Delivery::Return, ..to(&["a@example.com"]) });
+    assert!(!opened(&returned).was_sent_within(Duration::from_secs(2), at(0)));
+}
+
+#[test]
 fn a_resend_revives_what_expired_within_a_day_and_nothing_else() {
     let first = opened(&decide(&[None], &to(&["a@example.com"]))).clone();
     let at_its_end = first.expires_at;

@@ -93,7 +93,7 @@ pub(super) fn recipient(
     Ok(found.unwrap_or_default())
 }
 
-/// A user of a tenant; of several, the one that changed last.
+/// A user of a tenant; of several, the one of the highest rank.
 pub(super) fn find_user(
     conn: &Connection,
     tenant: &TenantId,
@@ -102,11 +102,22 @@ pub(super) fn find_user(
     let (key, condition) = match index {
         UserIndex::Id(id) => (id, "id = ?2"),
         UserIndex::Username(username) => (username, "username = ?2"),
-        UserIndex::Address(address) => (address.as_bytes(), "(email = ?2 OR phone = ?2)"),
+        UserIndex::Address(address) => {
+            let sql = format!("SELECT row FROM users WHERE tenant = {TENANT} AND (email = ?2 OR phone = ?2)");
+            let mut statement = conn.prepare_cached(&sql)?;
+            let mut rows = statement.query((tenant.as_str(), address.as_bytes()))?;
+            let mut best: Option<StoredUser> = None;
+            while let Some(row) = rows.next()? {
+                let user = directory::read(row)?;
+                best = match best {
+                    Some(other) if other.rank(address) > user.rank(address) => Some(other),
+                    _ => Some(user),
+                };
+            }
+            return Ok(best);
+        }
     };
-    let sql = format!(
-        "SELECT row FROM users WHERE tenant = {TENANT} AND {condition} ORDER BY changed_at DESC, id DESC LIMIT 1"
-    );
+    let sql = format!("SELECT row FROM users WHERE tenant = {TENANT} AND {condition}");
     find(conn, &sql, (tenant.as_str(), key), directory::read)
 }
 

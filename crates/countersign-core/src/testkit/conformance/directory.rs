@@ -119,6 +119,15 @@ pub(super) async fn of_several_users_of_an_address_the_last_changed_is_found<F: 
     assert_eq!(find(&bench, address).await.map(|user| user.id), Some([2; 16]));
 }
 
+pub(super) async fn who_has_proven_an_address_is_found_before_who_only_claims_it<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    assert!(put(&bench, StoredUser { phone_verified: true, ..user(&bench, 1, ALICE) }, None).await);
+    bench.wait(SECOND);
+    assert!(put(&bench, user(&bench, 2, ALICE), None).await);
+    let address = UserIndex::Address(recipient_keys(&bench.tenant, ALICE).identity);
+    assert_eq!(find(&bench, address).await.map(|user| user.id), Some([1; 16]));
+}
+
 pub(super) async fn a_right_code_proves_the_address_it_was_sent_to<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let proven = prove(&bench, bench.start_of(ALICE), true).await;

@@ -165,6 +165,7 @@ macro_rules! conformance_cases {
             directory::a_right_code_proves_the_address_it_was_sent_to,
             directory::a_shared_code_proves_every_address_it_was_sent_to,
             directory::a_code_proves_no_address_it_was_not_sent_to,
+            directory::who_has_proven_an_address_is_found_before_who_only_claims_it,
             directory::one_users_proof_is_recorded_with_nobody_else,
             directory::a_name_is_not_taken_from_another_where_it_was_not_to_move,
             directory::nothing_is_proven_unless_it_was_asked_for,

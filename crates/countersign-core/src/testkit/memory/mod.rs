@@ -379,7 +379,10 @@ impl Engine for MemoryEngine {
                     UserIndex::Username(name) => user.username.as_ref() == Some(name),
                     UserIndex::Address(address) => has_address(user, address),
                 })
-                .max_by_key(|user| user.changed_at)
+                .max_by_key(|user| match &index {
+                    UserIndex::Address(address) => Some(user.rank(address)),
+                    UserIndex::Id(_) | UserIndex::Username(_) => None,
+                })
                 .cloned())
         })
     }

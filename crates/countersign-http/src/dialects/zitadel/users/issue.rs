@@ -260,8 +260,7 @@ impl Users {
         let notes = self.services.verifications.disclose(running)?.metadata;
         let opened_by_set = notes.get(OPENED_BY).is_some_and(|by| by == Occasion::Set.as_str());
         let last_by = if opened_by_set && running.sends_used < 2 { Occasion::Set } else { Occasion::Resend };
-        let just_now = running.last_send_at.is_some_and(|last| at.since(last) <= DOUBLE_CLICK);
-        if last_by == occasion && just_now {
+        if last_by == occasion && running.was_sent_within(DOUBLE_CLICK, at) {
             return Ok(Issued::Repeated);
         }
         let next = running.next_send_at(at).unwrap_or(running.expires_at);
