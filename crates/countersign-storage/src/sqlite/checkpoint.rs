@@ -18,6 +18,12 @@ use super::shared::Shared;
 /// How long to leave the writer alone after a reader was in the way.
 const AFTER_A_READER: Duration = Duration::from_secs(1);
 
+/// The writer is kept out for no more than about so many pages.
+const FEW_PAGES: i64 = 1_000;
+
+/// How often to try to come down to so few, while the writer adds more.
+const ROUNDS: u32 = 4;
+
 /// When checkpoints happen.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
@@ -130,10 +136,17 @@ impl Checkpointer {
         Ok(true)
     }
 
-    /// Moves all there is without disturbing anybody, then what has come meanwhile, with the writer
-    /// kept out; `false` when a reader was in the way.
+    /// Moves all there is without disturbing anybody, then what has come meanwhile, which is less each
+    /// time, and the rest with the writer kept out; `false` when a reader was in the way.
     fn move_and(&self, mode: &'static str) -> Result<bool, Failure> {
-        self.timed("PASSIVE")?;
+        for _ in 0..ROUNDS {
+            self.timed("PASSIVE")?;
+            let log = self.checkpoint("NOOP")?;
+            if log.pages - log.moved <= FEW_PAGES {
+                break;
+            }
+        }
+        let _turn = self.shared.turn.to_checkpoint();
         Ok(!self.timed(mode)?.busy)
     }
 

@@ -42,6 +42,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod turn;
 mod unit;
 mod writer;
 

@@ -7,6 +7,7 @@ use countersign_core::time::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::session::Committed;
+use super::turn::Turn;
 
 /// State that outlives no process.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Shared {
     pub(super) messages: Notify,
     /// How many commits there were, so that the checkpointer sees when there is something to do.
     commits: AtomicU64,
+    /// Whose turn it is with the log.
+    pub(super) turn: Turn,
     /// Why the store is lost; `None` while it is not.
     fatal: watch::Sender<Option<String>>,
 }
@@ -27,6 +30,7 @@ impl Shared {
             high_water: Mutex::new(high_water),
             messages: Notify::new(),
             commits: AtomicU64::new(0),
+            turn: Turn::default(),
             fatal: watch::Sender::new(None),
         }
     }

@@ -62,6 +62,8 @@ impl Writer {
 
     /// Commits a batch and answers each of its commands.
     fn carry_out(&mut self, mut batch: Batch) {
+        let shared = self.shared.clone();
+        let _turn = shared.turn.to_write();
         batch.retain(|call| call.wanted_until().is_some());
         while !batch.is_empty() {
             match self.attempt(&mut batch) {
