@@ -32,11 +32,14 @@ fn parse(text: &str, prefix: &str) -> Result<[u8; 16], InvalidId> {
     }
     let id = ulid::Ulid::from_string(body).map_err(|_| InvalidId)?;
     let bytes = id.to_bytes();
-    if format_id(&bytes) == body { Ok(bytes) } else { Err(InvalidId) }
+    let mut buffer = [0; ulid::ULID_LEN];
+    if format_id(&bytes, &mut buffer) == body { Ok(bytes) } else { Err(InvalidId) }
 }
 
-fn format_id(bytes: &[u8; 16]) -> String {
-    ulid::Ulid::from_bytes(*bytes).to_string().to_ascii_lowercase()
+fn format_id<'b>(bytes: &[u8; 16], buffer: &'b mut [u8; ulid::ULID_LEN]) -> &'b str {
+    let text = ulid::Ulid::from_bytes(*bytes).array_to_str(buffer);
+    text.make_ascii_lowercase();
+    text
 }
 
 macro_rules! prefixed_id {
@@ -68,7 +71,8 @@ macro_rules! prefixed_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}{}", $prefix, format_id(&self.0))
+                f.write_str($prefix)?;
+                f.write_str(format_id(&self.0, &mut [0; ulid::ULID_LEN]))
             }
         }
 

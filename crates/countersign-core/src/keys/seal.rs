@@ -102,7 +102,8 @@ fn cipher(key: &SecretKey, tenant: &TenantId) -> XChaCha20Poly1305 {
 impl Place<'_> {
     /// Length-prefixed, so that no two places read the same.
     fn bytes(&self, version: u8) -> Vec<u8> {
-        let mut out = vec![version];
+        let mut out = Vec::with_capacity(128);
+        out.push(version);
         for part in [self.table.as_bytes(), self.column.as_bytes(), self.tenant.as_str().as_bytes(), self.row]
         {
             out.extend_from_slice(&(part.len() as u64).to_be_bytes());

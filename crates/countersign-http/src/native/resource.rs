@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use countersign_core::engine::StorageError;
 use countersign_core::time::Timestamp;
-use countersign_core::verification::Verification;
+use countersign_core::verification::{Disclosed, Verification};
 use countersign_core::verifications::Verifications;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -100,9 +100,12 @@ impl VerificationResource {
         verification: &Verification,
         at: Timestamp,
     ) -> Result<Self, StorageError> {
-        let disclosed = verifications.disclose(verification)?;
-        let v = verification;
-        Ok(Self {
+        Ok(Self::saying(verifications.disclose(verification)?, verification, at))
+    }
+
+    /// The same, where the sealed fields need not be opened because it is known what they say.
+    pub(super) fn saying(disclosed: Disclosed, v: &Verification, at: Timestamp) -> Self {
+        Self {
             id: v.id.to_string(),
             status: v.status_at(at).as_str(),
             // Other wire APIs may have sent one code to several addresses: the first one stands for
@@ -120,7 +123,7 @@ impl VerificationResource {
             },
             checks: Checks { used: v.checks_used, max: v.terms.max_checks },
             metadata: disclosed.metadata,
-        })
+        }
     }
 }
 

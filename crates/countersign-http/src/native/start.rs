@@ -8,9 +8,10 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, LOCATION};
 use axum::response::Response;
 use countersign_core::code::Code;
-use countersign_core::engine::{self, Accepted, AcceptedKind, Intent, SendOutcome};
+use countersign_core::engine::{self, Accepted, AcceptedKind, Idempotent, Intent, SendOutcome};
 use countersign_core::names::Locale;
 use countersign_core::time::Timestamp;
+use countersign_core::verification::Disclosed;
 use countersign_core::verifications::{Start, Target};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -159,6 +160,7 @@ pub(super) async fn start(
     let locale = request.locale.as_deref().map(Locale::parse).transpose();
     limits::context(&request.context)?;
     limits::metadata(&request.metadata)?;
+    let told = Disclosed { to: vec![recipient.expose().to_owned()], metadata: request.metadata.clone() };
     let start = Start {
         tenant: &caller.tenant,
         dialect: &api.dialect,
@@ -176,8 +178,13 @@ pub(super) async fn start(
         idempotency: raw.idempotency(),
     };
     let outcome = api.services.verifications.start(start).await?;
+    // What was opened by this very request was sealed a moment ago: no need to open it again.
+    let opened = |accepted: &Accepted| accepted.kind == AcceptedKind::Opened;
+    let fresh =
+        matches!(&outcome, Idempotent::Fresh { outcome: SendOutcome::Accepted(it), .. } if opened(it));
+    let told = fresh.then_some(told);
     Ok(answer(outcome, |outcome, at| match outcome {
-        SendOutcome::Accepted(accepted) => started(&api, *accepted, at),
+        SendOutcome::Accepted(accepted) => started(&api, *accepted, told, at),
         SendOutcome::Refused(refusal) => Err(refusal.into()),
     }))
 }
@@ -201,10 +208,18 @@ impl Client {
     }
 }
 
-fn started(api: &Api, accepted: Accepted, at: Timestamp) -> Result<Response, Problem> {
+fn started(
+    api: &Api,
+    accepted: Accepted,
+    told: Option<Disclosed>,
+    at: Timestamp,
+) -> Result<Response, Problem> {
     let Accepted { kind, verification, code } = accepted;
     let body = Started {
-        verification: VerificationResource::of(&api.services.verifications, &verification, at)?,
+        verification: match told {
+            Some(told) => VerificationResource::saying(told, &verification, at),
+            None => VerificationResource::of(&api.services.verifications, &verification, at)?,
+        },
         code: code.map(|code| code.expose().to_owned()),
     };
     Ok(match kind {

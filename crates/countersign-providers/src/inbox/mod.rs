@@ -3,11 +3,12 @@
 //! **Invariants: nothing is contacted, and nothing is written to disk — the codes are in clear.** The
 //! oldest message makes room for the newest.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use countersign_core::ids::MessageId;
 use countersign_core::names::{Channel, ProviderName};
 use countersign_core::provider::{DeliveryError, Provider, RenderedMessage, Submitted};
 use tokio::sync::broadcast;
@@ -29,11 +30,19 @@ pub enum Event {
     Missed,
 }
 
+#[derive(Default)]
+struct Messages {
+    /// Newest first.
+    list: VecDeque<Arc<RenderedMessage>>,
+    /// Whose they are, to find a repeated one without looking at all.
+    ids: HashSet<MessageId>,
+}
+
 /// The messages of a development service.
 pub struct Inbox {
     name: ProviderName,
-    /// Newest first. A standard mutex: it is held for a few pointer moves and never across an await.
-    messages: Mutex<VecDeque<Arc<RenderedMessage>>>,
+    /// A standard mutex: it is held for a few pointer moves and never across an await.
+    messages: Mutex<Messages>,
     events: broadcast::Sender<Event>,
 }
 
@@ -45,13 +54,13 @@ impl Inbox {
 
     /// All messages, newest first.
     pub fn list(&self) -> Vec<Arc<RenderedMessage>> {
-        self.lock().iter().cloned().collect()
+        self.lock().list.iter().cloned().collect()
     }
 
     /// Forgets all messages.
     pub fn clear(&self) {
         let mut messages = self.lock();
-        messages.clear();
+        *messages = Messages::default();
         self.announce(Event::Cleared);
     }
 
@@ -60,7 +69,7 @@ impl Inbox {
         Watch(self.events.subscribe())
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<RenderedMessage>>> {
+    fn lock(&self) -> MutexGuard<'_, Messages> {
         // No panic can leave the list half changed.
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,7 +82,7 @@ impl Inbox {
 
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").field("messages", &self.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Inbox").field("messages", &self.lock().list.len()).finish_non_exhaustive()
     }
 }
 
@@ -106,10 +115,14 @@ impl Provider for Inbox {
     /// not shown twice.
     async fn deliver(&self, message: &RenderedMessage) -> Result<Submitted, DeliveryError> {
         let mut messages = self.lock();
-        if messages.iter().all(|known| known.id != message.id) {
+        if messages.ids.insert(message.id) {
             let message = Arc::new(message.clone());
-            messages.truncate(CAPACITY - 1);
-            messages.push_front(Arc::clone(&message));
+            messages.list.push_front(Arc::clone(&message));
+            if messages.list.len() > CAPACITY
+                && let Some(oldest) = messages.list.pop_back()
+            {
+                messages.ids.remove(&oldest.id);
+            }
             self.announce(Event::Arrived(message));
         }
         Ok(Submitted::default())
