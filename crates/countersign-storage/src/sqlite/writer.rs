@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_core::engine::StorageError;
+use tokio::runtime::Handle;
 
 use super::calls::{Calls, Work};
 use super::failure::Failure;
@@ -36,6 +37,8 @@ pub(super) struct Writer {
     calls: Arc<Calls<Session>>,
     shared: Arc<Shared>,
     batch_bound: usize,
+    /// Where the callers run; `None` outside a runtime.
+    runtime: Option<Handle>,
 }
 
 impl Writer {
@@ -45,7 +48,7 @@ impl Writer {
         shared: Arc<Shared>,
         batch_bound: usize,
     ) -> Self {
-        Self { session, calls, shared, batch_bound: batch_bound.max(1) }
+        Self { session, calls, shared, batch_bound: batch_bound.max(1), runtime: Handle::try_current().ok() }
     }
 
     /// Serves calls until there are no more, or the store is lost.
@@ -70,10 +73,7 @@ impl Writer {
                 Ok(committed) => {
                     self.shared.committed(committed);
                     metrics::histogram!("countersign_store_batch_commands").record(float(batch.len()));
-                    for call in batch {
-                        call.finish(Ok(()));
-                    }
-                    return;
+                    return self.answer(batch);
                 }
                 Err(broken) => {
                     self.session.rollback();
@@ -94,6 +94,16 @@ impl Writer {
                     }
                 }
             }
+        }
+    }
+
+    /// Answers a batch. One wake-up takes all answers to the callers' runtime, which then wakes the
+    /// callers without a system call for each.
+    fn answer(&self, batch: Batch) {
+        let answer = || batch.into_iter().for_each(|call| call.finish(Ok(())));
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(async move { answer() })),
+            None => answer(),
         }
     }
 
