@@ -28,7 +28,13 @@ impl SqliteFixture {
 
 fn open(path: &Path) -> SqliteEngine {
     // Tests run beside each other on a busy machine: patience keeps them from failing for that.
-    let options = SqliteOptions { request_patience: Duration::from_secs(20), ..SqliteOptions::default() };
+    // A few changes make a round, so that every sequence meets recipients of whom some is news, some
+    // not, and some both.
+    let options = SqliteOptions {
+        request_patience: Duration::from_secs(20),
+        recipients_round: 3,
+        ..SqliteOptions::default()
+    };
     SqliteEngine::open(path, Arc::new(keys()), options, ManualClock::START).unwrap()
 }
 

@@ -2,15 +2,12 @@
 
 use countersign_core::codec::to_row;
 use countersign_core::ids::VerificationId;
-use countersign_core::keys::RecipientKey;
 use countersign_core::time::Timestamp;
-use countersign_core::verification::{
-    Changes, ClientKey, ClientLedger, RecipientLedger, Status, Verification,
-};
+use countersign_core::verification::{Changes, ClientKey, ClientLedger, Status, Verification};
 
 use super::failure::Failure;
 use super::unit::{Known, Unit};
-use super::{directory, outbox};
+use super::{directory, outbox, recipients};
 
 impl Unit<'_> {
     /// Writes all changes of a decision.
@@ -40,7 +37,7 @@ impl Unit<'_> {
             }
         }
         for (budget, ledger) in &changes.ledgers {
-            self.put_ledger(number, budget, ledger)?;
+            recipients::put_ledger(self.session, number, budget, ledger);
         }
         if let Some((client, ledger)) = &changes.client {
             self.put_client(number, client, ledger)?;
@@ -100,11 +97,7 @@ impl Unit<'_> {
             // The rule was told this address' newest verification, or it could not have opened one.
             let newest = self.joined.iter().find(|(k, p, _)| *k == destination.identity && *p == v.purpose);
             let newest = newest.map(|(_, _, joined)| *joined).ok_or(Failure::Corrupt("recipients"))?;
-            self.session.execute(
-                "INSERT INTO recipients (tenant, key, purpose, joined, verification)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                (number, destination.identity.as_bytes(), v.purpose.as_str(), newest + 1, seq),
-            )?;
+            recipients::join(self.session, number, &destination.identity, &v.purpose, newest + 1, seq);
         }
         self.verifications.retain(|known| known.id != v.id);
         self.verifications.push(Known {
@@ -114,32 +107,6 @@ impl Unit<'_> {
             destinations: v.destinations.len(),
             messages: known.map_or(Some(0), |known| known.messages),
         });
-        Ok(())
-    }
-
-    /// Inserts or replaces a recipient's ledger.
-    pub(super) fn put_ledger(
-        &mut self,
-        number: i64,
-        budget: &RecipientKey,
-        ledger: &RecipientLedger,
-    ) -> Result<(), Failure> {
-        let before = self.ledgers.iter().find(|(key, _)| key == budget).map(|(_, forget_at)| *forget_at);
-        let (forget_at, row) = (ledger.forget_at(), to_row(ledger));
-        if before == Some(forget_at) {
-            self.session.execute(
-                "UPDATE recipients SET row = ?3
-                 WHERE tenant = ?1 AND key = ?2 AND purpose = '' AND joined = 0",
-                (number, budget.as_bytes(), row),
-            )?;
-            return Ok(());
-        }
-        self.session.execute(
-            "INSERT INTO recipients (tenant, key, purpose, joined, forget_at, row)
-             VALUES (?1, ?2, '', 0, ?3, ?4)
-             ON CONFLICT (tenant, key, purpose, joined) DO UPDATE SET forget_at = ?3, row = ?4",
-            (number, budget.as_bytes(), forget_at.map(Timestamp::as_millis), row),
-        )?;
         Ok(())
     }
 

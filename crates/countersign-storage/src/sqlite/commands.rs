@@ -4,6 +4,7 @@ use countersign_core::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, IdempotencyClaim,
     Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand, resolve,
 };
+use countersign_core::keys::RecipientKey;
 use countersign_core::names::TenantId;
 use countersign_core::outbox::Abandoned;
 use countersign_core::time::Timestamp;
@@ -11,12 +12,12 @@ use countersign_core::verification::cancel::cancel as cancel_rule;
 use countersign_core::verification::check::check as check_rule;
 use countersign_core::verification::resend::resend as resend_rule;
 use countersign_core::verification::start::{StartState, start as start_rule};
-use countersign_core::verification::{Decision, erase as erase_rule};
+use countersign_core::verification::{Decision, RecipientLedger, erase as erase_rule};
 
 use super::failure::{Failure, InTable};
 use super::session::Session;
 use super::unit::Unit;
-use super::{answers, directory, outbox};
+use super::{answers, directory, outbox, recipients};
 
 /// Decides and writes, once per claim.
 fn decide<O: Answer>(
@@ -111,14 +112,14 @@ pub(super) fn cancel(session: &mut Session, command: &mut CancelCommand) -> Resu
 
 /// Lifts a recipient's holds.
 pub(super) fn release(session: &mut Session, command: &RecipientCommand) -> Result<bool, Failure> {
-    let mut unit = Unit::new(session, &command.tenant, command.now)?;
+    let unit = Unit::new(session, &command.tenant, command.now)?;
     let mut ledger = unit.ledger(&command.keys.budget)?;
     let (Some(number), Some(_)) = (unit.number, ledger.hold(&command.caps, unit.now)) else {
         return Ok(false);
     };
     ledger.release();
     unit.session.advance_to(unit.now);
-    unit.put_ledger(number, &command.keys.budget, &ledger)?;
+    recipients::put_ledger(unit.session, number, &command.keys.budget, &ledger);
     unit.session.append_audit(std::slice::from_ref(&command.audit))?;
     Ok(true)
 }
@@ -148,4 +149,23 @@ pub(super) fn erase(session: &mut Session, command: &RecipientCommand) -> Result
     unit.session.advance_to(unit.now);
     unit.session.append_audit(std::slice::from_ref(&command.audit))?;
     Ok(wiped)
+}
+
+/// A recipient's ledger; the default when nothing is known.
+pub(super) fn recipient(
+    session: &mut Session,
+    tenant: &TenantId,
+    budget: &RecipientKey,
+) -> Result<RecipientLedger, Failure> {
+    Unit::new(session, tenant, Timestamp::from_millis(0))?.ledger(budget)
+}
+
+/// The verifications that a recipient joined of late, which are not in the tree yet.
+pub(super) fn joined_recently(
+    session: &mut Session,
+    tenant: &TenantId,
+    identity: &RecipientKey,
+) -> Result<Vec<i64>, Failure> {
+    let Some(number) = session.tenant(tenant)?.map(|tenant| tenant.number) else { return Ok(Vec::new()) };
+    Ok(session.recipients.joined(number, identity).collect())
 }

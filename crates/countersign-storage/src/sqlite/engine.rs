@@ -21,7 +21,7 @@ use super::queue::Lane;
 use super::reader::Reader;
 use super::session::Session;
 use super::sweep::Room;
-use super::{SqliteEngine, commands, directory, nonces, outbox, reads, sweep};
+use super::{SqliteEngine, commands, directory, nonces, outbox, reads, recipients, sweep};
 
 impl SqliteEngine {
     /// A request that may write.
@@ -81,8 +81,14 @@ impl Engine for SqliteEngine {
     }
 
     async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Vec<Verification>, StorageError> {
+        let mut recent = Vec::new();
+        if let Some(identity) = query.identity {
+            let tenant = tenant.clone();
+            let joined = move |session: &mut Session| commands::joined_recently(session, &tenant, &identity);
+            recent = self.write(Lane::Normal, joined).await?;
+        }
         let tenant = tenant.clone();
-        self.read(move |reader| reads::list(reader.conn(), &tenant, &query)).await
+        self.read(move |reader| reads::list(reader.conn(), &tenant, &query, &recent)).await
     }
 
     async fn recipient(
@@ -91,7 +97,8 @@ impl Engine for SqliteEngine {
         budget: &RecipientKey,
     ) -> Result<RecipientLedger, StorageError> {
         let (tenant, budget) = (tenant.clone(), *budget);
-        self.read(move |reader| reads::recipient(reader.conn(), &tenant, &budget)).await
+        // What is new is known to the writing thread alone.
+        self.write(Lane::Normal, move |session| commands::recipient(session, &tenant, &budget)).await
     }
 
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
@@ -129,6 +136,11 @@ impl Engine for SqliteEngine {
     }
 
     async fn sweep(&self, limit: u32, now: Timestamp) -> Result<SweepReport, StorageError> {
+        // What is new of recipients goes to where it is cleared up, with pauses: nobody waits for this.
+        let gather = move |session: &mut Session| recipients::gather(session, sweep::CHUNK as usize, now);
+        while self.write_in_background(Lane::Normal, gather).await? {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let (mut room, mut sum) = (Room::new(limit), SweepReport::default());
         while !room.is_none() {
             let chunk = room.chunk();

@@ -5,8 +5,11 @@ use rusqlite::Connection;
 use super::open::OpenError;
 
 /// All schema changes, oldest first. Never edit one that was released; add the next.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_nonces.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_nonces.sql"),
+    include_str!("migrations/0003_recent_recipients.sql"),
+];
 
 /// Brings a store up to date. Each change and its number are one transaction, so that a process
 /// killed in between leaves the store before or after it, never within.

@@ -15,7 +15,8 @@
 //!
 //! Where to find what: [`open`] checks the file, the library and the keys; [`writer`] commits;
 //! [`mod@unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`],
-//! [`directory`], [`nonces`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision.
+//! [`directory`], [`nonces`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision;
+//! [`recipients`] is where ledgers stand, and in what order they get there.
 
 mod answers;
 mod backup;
@@ -35,6 +36,7 @@ mod outbox;
 mod queue;
 mod reader;
 mod reads;
+mod recipients;
 mod restore;
 mod session;
 mod shared;
@@ -79,6 +81,8 @@ pub struct SqliteOptions {
     pub batch_bound: usize,
     /// How many threads read.
     pub readers: usize,
+    /// After so many changes to what is known of recipients, these are sorted into their tree.
+    pub recipients_round: u32,
     /// The writer's page cache, in KiB.
     pub cache_kib: u32,
     /// This many pages (of 4 KiB) that wait in the log are moved into the database.
@@ -98,6 +102,7 @@ impl Default for SqliteOptions {
             queue_bound: 2_048,
             batch_bound: 256,
             readers: 3,
+            recipients_round: 32_768,
             cache_kib: 16 * 1024,
             checkpoint_pages: 1_000,
             log_pages: 16_000,
@@ -125,7 +130,8 @@ impl std::fmt::Debug for SqliteEngine {
 impl SqliteEngine {
     /// Opens the store in `path`, or creates it there; the folder must exist. It blocks.
     ///
-    /// `now` is the present instant: a restored backup is cleared as of then.
+    /// `now` is the present instant: a restored backup is cleared as of then. Inside a tokio runtime, that
+    /// runtime hands the answers out and has to outlive the callers.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -139,7 +145,7 @@ impl SqliteEngine {
         let threads = Threads::new(open::lock(path)?);
         open::create(path)?;
         let conn = open::open_for_writing(path, &keys, options.cache_kib)?;
-        let mut session = Session::new(conn, keys);
+        let mut session = Session::new(conn, keys, options.recipients_round);
         let high_water = prepare(&mut session, now)?;
         let shared = Arc::new(Shared::new(high_water));
 

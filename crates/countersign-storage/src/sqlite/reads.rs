@@ -8,7 +8,7 @@ use countersign_core::ids::VerificationId;
 use countersign_core::keys::{AuditMac, RecipientKey};
 use countersign_core::names::TenantId;
 use countersign_core::outbox::Message;
-use countersign_core::verification::{RecipientLedger, Verification};
+use countersign_core::verification::Verification;
 use rusqlite::Connection;
 
 use super::changes::status_number;
@@ -42,18 +42,24 @@ pub(super) fn verification(
     Ok(Some(VerificationRecord { verification, messages }))
 }
 
-/// A tenant's verifications, newest first.
+/// A tenant's verifications, newest first. `recent` are those that the wanted recipient joined and that
+/// are not in its tree yet.
 pub(super) fn list(
     conn: &Connection,
     tenant: &TenantId,
     query: &ListQuery,
+    recent: &[i64],
 ) -> Result<Vec<Verification>, Failure> {
-    let from = match &query.identity {
-        None => format!("verifications v WHERE v.tenant = {TENANT} AND ?2 IS NULL"),
-        Some(_) => format!(
-            "recipients r CROSS JOIN verifications v ON v.seq = r.verification
-             WHERE r.tenant = {TENANT} AND r.key = ?2"
-        ),
+    let from = if query.identity.is_none() {
+        format!("verifications v WHERE v.tenant = {TENANT} AND ?2 IS NULL")
+    } else {
+        let recent = recent.iter().map(|seq| format!("({seq})")).collect::<Vec<_>>();
+        let union = if recent.is_empty() { "" } else { "UNION VALUES" };
+        format!(
+            "(SELECT verification FROM recipients WHERE tenant = {TENANT} AND key = ?2 {union} {}) r
+             CROSS JOIN verifications v ON v.seq = r.verification WHERE TRUE",
+            recent.join(", ")
+        )
     };
     // Expired is what is written so (3), and what is pending (0) although its window closed.
     let sql = format!(
@@ -76,21 +82,6 @@ pub(super) fn list(
         list.push(unit::verification(row)?.1);
     }
     Ok(list)
-}
-
-/// A recipient's ledger; the default when nothing is known.
-pub(super) fn recipient(
-    conn: &Connection,
-    tenant: &TenantId,
-    budget: &RecipientKey,
-) -> Result<RecipientLedger, Failure> {
-    let sql = format!(
-        "SELECT row FROM recipients WHERE tenant = {TENANT} AND key = ?2 AND purpose = '' AND joined = 0"
-    );
-    let found = find(conn, &sql, (tenant.as_str(), budget.as_bytes()), |row| {
-        from_row(row.get_ref(0)?.as_blob()?).in_table("recipients")
-    })?;
-    Ok(found.unwrap_or_default())
 }
 
 /// A user of a tenant; of several, the one of the highest rank.

@@ -17,6 +17,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
 use super::failure::{Failure, InTable};
 use super::outbox::{self, Outbox};
+use super::recipients::{self, Recipients};
 
 /// A value of the store that is kept in memory, and written with the commit if it moved.
 #[derive(Debug, Default)]
@@ -64,6 +65,9 @@ pub(super) struct Session {
     tenants: HashMap<TenantId, Tenant>,
     audit_head: Kept<Option<AuditHead>>,
     pub(super) outbox: Outbox,
+    pub(super) recipients: Recipients,
+    /// After so many changes these are sorted into the recipients' tree.
+    pub(super) recipients_round: u32,
     messages_due: bool,
     changes_before: u64,
     /// Makes the next commit fail like a failing disk: no file system does so on request.
@@ -75,7 +79,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(conn: Connection, keys: Arc<KeyRing>) -> Self {
+    pub(super) fn new(conn: Connection, keys: Arc<KeyRing>, recipients_round: u32) -> Self {
         // Every statement of the engine stays prepared; there are fewer than this.
         conn.set_prepared_statement_cache_capacity(128);
         Self {
@@ -86,6 +90,8 @@ impl Session {
             tenants: HashMap::new(),
             audit_head: Kept::default(),
             outbox: Outbox::default(),
+            recipients: Recipients::default(),
+            recipients_round,
             messages_due: false,
             changes_before: 0,
             #[cfg(test)]
@@ -138,12 +144,14 @@ impl Session {
         self.tenants.clear();
         self.high_water = Kept::new(high_water(&self.conn)?);
         self.audit_head = Kept::new(audit_head(&self.conn)?);
+        self.recipients = Recipients::load(&self.conn)?;
         self.stale = false;
         Ok(())
     }
 
     fn write_back(&mut self) -> Result<(), Failure> {
         outbox::write_back(self)?;
+        recipients::write_back(self)?;
         for tenant in self.tenants.values_mut().filter(|tenant| tenant.ledger.moved) {
             self.conn
                 .prepare_cached("UPDATE tenants SET ledger = ?2 WHERE number = ?1")?

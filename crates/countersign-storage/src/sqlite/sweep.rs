@@ -9,7 +9,7 @@ use countersign_core::verification::{SweepAction, Verification, sweep as sweep_r
 use super::failure::Failure;
 use super::session::Session;
 use super::unit::Unit;
-use super::{answers, nonces, outbox};
+use super::{answers, nonces, outbox, recipients};
 
 /// How many rows of each kind one command clears at most: some milliseconds of the writer's time.
 pub(super) const CHUNK: u32 = 64;
@@ -119,12 +119,9 @@ fn one(
     Ok(())
 }
 
-fn delete(session: &Session, tenant: i64, seq: i64, verification: &Verification) -> Result<(), Failure> {
+fn delete(session: &mut Session, tenant: i64, seq: i64, verification: &Verification) -> Result<(), Failure> {
     for destination in &verification.destinations {
-        session.execute(
-            "DELETE FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose = ?3 AND verification = ?4",
-            (tenant, destination.identity.as_bytes(), verification.purpose.as_str(), seq),
-        )?;
+        recipients::leave(session, tenant, &destination.identity, &verification.purpose, seq)?;
     }
     let (first, last) = outbox::numbers_of(seq);
     session.execute("DELETE FROM messages WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
@@ -133,15 +130,10 @@ fn delete(session: &Session, tenant: i64, seq: i64, verification: &Verification)
 }
 
 /// Deletes ledgers, answers and nonces that have run out.
-fn forget(session: &Session, room: u32, now: Timestamp) -> Result<u32, Failure> {
+fn forget(session: &mut Session, room: u32, now: Timestamp) -> Result<u32, Failure> {
     let (at, now) = (now, now.as_millis());
     let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
-    let recipients = count(session.execute(
-        "DELETE FROM recipients WHERE (tenant, key, purpose, joined) IN
-           (SELECT tenant, key, purpose, joined FROM recipients
-            WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2)",
-        (now, room),
-    )?);
+    let recipients = recipients::forget(session, room, at)?;
     let clients = count(session.execute(
         "DELETE FROM client_ledgers WHERE (tenant, client) IN
            (SELECT tenant, client FROM client_ledgers WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2)",

@@ -12,6 +12,7 @@ use countersign_core::verification::resend::RunningState;
 use countersign_core::verification::{ClientKey, ClientLedger, Ledgers, RecipientLedger, Verification};
 
 use super::failure::{Failure, InTable};
+use super::recipients;
 use super::session::Session;
 
 /// A verification that was read.
@@ -36,8 +37,6 @@ pub(super) struct Unit<'s> {
     pub(super) verifications: Vec<Known>,
     /// How often an address has joined a verification for a purpose: the newest one's number.
     pub(super) joined: Vec<(RecipientKey, Purpose, i64)>,
-    /// The ledgers that exist, with the ends that are written beside them.
-    pub(super) ledgers: Vec<(RecipientKey, Option<Timestamp>)>,
 }
 
 impl<'s> Unit<'s> {
@@ -49,15 +48,7 @@ impl<'s> Unit<'s> {
     ) -> Result<Self, Failure> {
         let now = session.judged_at(now);
         let number = session.tenant(tenant)?.map(|tenant| tenant.number);
-        Ok(Self {
-            session,
-            tenant,
-            number,
-            now,
-            verifications: Vec::new(),
-            joined: Vec::new(),
-            ledgers: Vec::new(),
-        })
+        Ok(Self { session, tenant, number, now, verifications: Vec::new(), joined: Vec::new() })
     }
 
     /// The verification of that id, if it is this tenant's.
@@ -76,36 +67,29 @@ impl<'s> Unit<'s> {
     ) -> Result<Option<Verification>, Failure> {
         let found = match self.number {
             None => None,
-            Some(number) => {
-                let sql = "SELECT v.seq, v.row, r.joined
-                           FROM recipients r CROSS JOIN verifications v ON v.seq = r.verification
-                           WHERE r.tenant = ?1 AND r.key = ?2 AND r.purpose = ?3
-                           ORDER BY r.joined DESC LIMIT 1";
-                let params = (number, identity.as_bytes(), purpose.as_str());
-                let read = |row: &rusqlite::Row<'_>| Ok((verification(row)?, row.get::<_, i64>(2)?));
-                self.session.find(sql, params, read)?
-            }
+            Some(number) => recipients::latest(self.session, number, identity, purpose)?,
         };
-        let joined = found.as_ref().map_or(0, |(_, joined)| *joined);
-        self.joined.push((*identity, purpose.clone(), joined));
-        Ok(self.remember(found.map(|(verification, _)| verification)))
+        self.joined.push((*identity, purpose.clone(), found.map_or(0, |(joined, _)| joined)));
+        match found {
+            None => Ok(None),
+            Some((_, seq)) => self.numbered(seq),
+        }
     }
 
     /// Every verification that an address takes part in.
     pub(super) fn all_of(&mut self, identity: &RecipientKey) -> Result<Vec<Verification>, Failure> {
         let Some(number) = self.number else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        {
-            let mut statement = self.session.prepare(
-                "SELECT v.seq, v.row FROM recipients r CROSS JOIN verifications v ON v.seq = r.verification
-                 WHERE r.tenant = ?1 AND r.key = ?2",
-            )?;
-            let mut rows = statement.query((number, identity.as_bytes()))?;
-            while let Some(row) = rows.next()? {
-                found.push(verification(row)?);
-            }
+        for seq in recipients::all(self.session, number, identity)? {
+            found.extend(self.numbered(seq)?);
         }
-        Ok(found.into_iter().filter_map(|found| self.remember(Some(found))).collect())
+        Ok(found)
+    }
+
+    fn numbered(&mut self, seq: i64) -> Result<Option<Verification>, Failure> {
+        let sql = "SELECT seq, row FROM verifications WHERE seq = ?1";
+        let found = self.session.find(sql, [seq], verification)?;
+        Ok(self.remember(found))
     }
 
     /// Takes note of a verification that was read; another tenant's is nobody's.
@@ -122,16 +106,9 @@ impl<'s> Unit<'s> {
     }
 
     /// A recipient's ledger; the default when nothing is known.
-    pub(super) fn ledger(&mut self, budget: &RecipientKey) -> Result<RecipientLedger, Failure> {
+    pub(super) fn ledger(&self, budget: &RecipientKey) -> Result<RecipientLedger, Failure> {
         let Some(number) = self.number else { return Ok(RecipientLedger::default()) };
-        let sql = "SELECT row FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose = '' AND joined = 0";
-        let found: Option<RecipientLedger> = self.session.find(sql, (number, budget.as_bytes()), |row| {
-            from_row(row.get_ref(0)?.as_blob()?).in_table("recipients")
-        })?;
-        if let Some(ledger) = &found {
-            self.ledgers.push((*budget, ledger.forget_at()));
-        }
-        Ok(found.unwrap_or_default())
+        Ok(recipients::ledger(self.session, number, budget)?.unwrap_or_default())
     }
 
     /// A client address' ledger; the default when nothing is known.

@@ -5,6 +5,7 @@ mod copies;
 mod faults;
 mod files;
 mod log;
+mod recipients;
 mod rows;
 
 use std::path::{Path, PathBuf};
