@@ -29,6 +29,19 @@ pub(super) struct Round {
 
 /// Appends what changed, and goes on with a round.
 pub(in crate::sqlite) fn write_back(session: &mut Session) -> Result<(), Failure> {
+    let appended = append(session)?;
+    let enough = i64::from(session.recipients_round);
+    let many = session.recipients.rows.is_some_and(|(first, last)| last - first >= enough);
+    if many && session.recipients.round.is_none() {
+        begin(session);
+    }
+    go_on(session, PACE * appended)?;
+    Ok(())
+}
+
+/// Appends what changed; answers of how many keys. Comes before anything is moved: a key that went
+/// from memory to the tree unwritten would leave its older rows as the last word on it.
+fn append(session: &mut Session) -> Result<usize, Failure> {
     let mut changed = std::mem::take(&mut session.recipients.changed);
     changed.sort_unstable();
     changed.dedup();
@@ -41,18 +54,13 @@ pub(in crate::sqlite) fn write_back(session: &mut Session) -> Result<(), Failure
         )?;
         session.recipients.appended(seq, &news);
     }
-    let enough = i64::from(session.recipients_round);
-    let many = session.recipients.rows.is_some_and(|(first, last)| last - first >= enough);
-    if many && session.recipients.round.is_none() {
-        begin(session);
-    }
-    go_on(session, PACE * changed.len())?;
-    Ok(())
+    Ok(changed.len())
 }
 
 /// Moves up to `keys`, in a round that it begins if the last one was a while ago; `false` when there is
 /// nothing more to do.
 pub(in crate::sqlite) fn gather(session: &mut Session, keys: usize, now: Timestamp) -> Result<bool, Failure> {
+    append(session)?;
     if session.recipients.round.is_none() {
         let lately = session.recipients.gathered_at.is_some_and(|at| now < at + GATHER_EVERY);
         if session.recipients.rows.is_none() || lately {

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_core::code::Code;
 use countersign_core::engine::ListQuery;
 use countersign_core::ids::VerificationId;
 use countersign_core::testkit::bench::{Bench, EngineFixture, wrong};
 use countersign_core::testkit::commands::recipient_keys;
 use countersign_core::verification::RecipientLedger;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::task::JoinSet;
+
 use super::{Store, quiet, recipient};
 use crate::sqlite::SqliteOptions;
+use crate::sqlite::recipients::gather;
 use crate::sqlite::session::Session;
 
 /// A store in which every few changes make a round.
@@ -60,6 +66,59 @@ async fn a_kill_at_any_moment_of_a_round_loses_nothing_of_any_recipient() {
     assert!(count(&bench, "recipients").await > 20, "no round took place");
 }
 
+/// Several commands at once for recipients by chance, some of them with a few keys sorted in between.
+async fn act_at_once(bench: &Arc<Bench<Store>>, rng: &mut StdRng) {
+    let (stall, now) = (bench.fixture.stall().await, bench.now());
+    let commands = rng.random_range(1..6);
+    let mut running = JoinSet::new();
+    for queued in 0..commands {
+        let (what, to, keys) =
+            (rng.random_range(0..10), recipient(rng.random_range(0..60)), rng.random_range(0..12));
+        let to_do = bench.clone();
+        running.spawn(async move {
+            let (bench, engine) = (&to_do, to_do.engine());
+            match what {
+                0..5 => drop(engine.start(bench.start_of(&to)).await.unwrap()),
+                5..8 => {
+                    let guess = Code::parse("999999").unwrap();
+                    drop(engine.check(bench.check_of_address(&to, &guess)).await.unwrap());
+                }
+                8 => drop(engine.release(bench.administer(&to, "recipient.released")).await.unwrap()),
+                _ => {
+                    let move_some = move |session: &mut Session| gather(session, keys, now);
+                    bench.fixture.on_writer(move_some).await.unwrap();
+                }
+            }
+        });
+        bench.fixture.wait_for_queue(queued + 1).await;
+    }
+    drop(stall);
+    running.join_all().await;
+}
+
+#[tokio::test]
+async fn a_kill_loses_nothing_whatever_batches_went_before() {
+    for seed in 0..8 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut bench = with_rounds_of(rng.random_range(1..40));
+        (bench.terms.keep_recipient, bench.terms.keep_record) = (Duration::ZERO, Duration::from_secs(90));
+        let bench = Arc::new(bench);
+        for n in 0..60 {
+            bench.open(&recipient(n)).await;
+        }
+        for step in 0..20 {
+            act_at_once(&bench, &mut rng).await;
+            bench.wait(Duration::from_secs(rng.random_range(0..120)));
+            if rng.random_ratio(1, 6) {
+                bench.sweep().await;
+            }
+            let (_folder, path) = bench.fixture.as_after_a_kill();
+            let after = known(&Store::bench_at(&path), 60).await;
+            assert_eq!(after, known(&*bench, 60).await, "seed {seed}, step {step}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_batch_that_is_undone_in_the_middle_of_a_round_loses_nothing_either() {
     let bench = Arc::new(with_rounds_of(6));
@@ -78,6 +137,34 @@ async fn a_batch_that_is_undone_in_the_middle_of_a_round_loses_nothing_either() 
         assert_eq!(known(&*bench, 20).await, before, "after step {step}");
         assert_eq!(known(&*bench, 101 + step).await.pop().unwrap().1, [opened]);
     }
+}
+
+#[tokio::test]
+async fn a_kill_loses_no_change_that_was_made_and_sorted_in_by_one_batch() {
+    let bench = Arc::new(with_rounds_of(1_000_000));
+    let mut guesses = Vec::new();
+    for n in 0..100 {
+        let id = bench.open(&recipient(n)).await.id;
+        guesses.push((id, wrong(&bench.code(id).await)));
+    }
+    let (stall, now) = (bench.fixture.stall().await, bench.now());
+    let mut checks = JoinSet::new();
+    for (id, code) in guesses.into_iter().take(10) {
+        let bench = bench.clone();
+        checks.spawn(async move { bench.check(id, &code).await });
+    }
+    bench.fixture.wait_for_queue(10).await;
+    let moves = bench.clone();
+    let moves = tokio::spawn(async move {
+        let gather = move |session: &mut Session| gather(session, 60, now);
+        moves.fixture.on_last(gather).await
+    });
+    bench.fixture.wait_for_queue(11).await;
+    drop(stall);
+    checks.join_all().await;
+    assert_eq!(moves.await.unwrap(), Ok(true), "the round is over");
+    let (_folder, path) = bench.fixture.as_after_a_kill();
+    assert_eq!(known(&Store::bench_at(&path), 10).await, known(&*bench, 10).await);
 }
 
 #[tokio::test]
