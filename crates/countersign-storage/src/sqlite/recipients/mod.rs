@@ -7,7 +7,7 @@
 //!
 //! Keys are random, and a row that is put into their tree dirties a page of its own. So what is new is
 //! kept in memory, and appended to a table from which memory is filled again. Now and then a
-//! [round](round) moves all of it into the tree in the order of keys, so many that they share pages.
+//! [`round`] moves all of it into the tree in the order of keys, so many that they share pages.
 //!
 //! Invariants:
 //! - What memory says of a key goes before what the tree says: its ledger replaces the tree's, what it
