@@ -18,6 +18,7 @@ use super::{Store, quiet, recipient};
 use crate::sqlite::SqliteOptions;
 use crate::sqlite::recipients::gather;
 use crate::sqlite::session::Session;
+use crate::sqlite::sweep::{Room, sweep};
 
 /// A store in which every few changes make a round.
 fn with_rounds_of(changes: u32) -> Bench<Store> {
@@ -183,27 +184,31 @@ async fn clearing_up_sorts_in_what_is_new_and_leaves_nothing_of_it_behind() {
 
 #[tokio::test]
 async fn a_deleted_verification_does_not_come_back_although_it_was_sorted_in_a_moment_ago() {
-    let mut bench = with_rounds_of(8);
-    (bench.terms.keep_recipient, bench.terms.keep_record) = (Duration::ZERO, Duration::ZERO);
-    for n in 0..10 {
-        let verification = bench.open(&recipient(n)).await;
-        bench.cancel(verification.id).await;
+    // In the middle of a round, at its end, and after it.
+    for opened in 10..24 {
+        let mut bench = with_rounds_of(8);
+        (bench.terms.keep_recipient, bench.terms.keep_record) = (Duration::ZERO, Duration::ZERO);
+        for n in 0..opened {
+            let verification = bench.open(&recipient(n)).await;
+            bench.cancel(verification.id).await;
+        }
+        assert!(count(&bench, "recipients").await > 0 && count(&bench, "recent_recipients").await > 0);
+        // Only the clearing, without the round that it would end first.
+        let (now, room) = (bench.now(), Room::new(100));
+        for _ in 0..2 {
+            let clear = move |session: &mut Session| sweep(session, room, now);
+            bench.fixture.on_writer(clear).await.unwrap();
+        }
+        assert_eq!(count(&bench, "verifications").await, 0);
+        let (_folder, path) = bench.fixture.as_after_a_kill();
+        let again = Store::bench_at(&path);
+        // Their numbers are the next ones', which are of other recipients.
+        for n in 0..opened {
+            again.open(&recipient(50 + n)).await;
+        }
+        let known = known(&again, opened).await;
+        assert!(known.into_iter().all(|(_, list)| list.is_empty()), "after {opened}");
     }
-    assert!(count(&bench, "recipients").await > 0 && count(&bench, "recent_recipients").await > 0);
-    // Only the clearing, without the round that it would end first.
-    let (now, room) = (bench.now(), crate::sqlite::sweep::Room::new(100));
-    for _ in 0..2 {
-        let clear = move |session: &mut Session| crate::sqlite::sweep::sweep(session, room, now);
-        bench.fixture.on_writer(clear).await.unwrap();
-    }
-    assert_eq!(count(&bench, "verifications").await, 0);
-    let (_folder, path) = bench.fixture.as_after_a_kill();
-    let again = Store::bench_at(&path);
-    // Their numbers are the next ones', which are of other recipients.
-    for n in 0..10 {
-        again.open(&recipient(50 + n)).await;
-    }
-    assert!(known(&again, 10).await.into_iter().all(|(_, list)| list.is_empty()));
 }
 
 #[tokio::test]
