@@ -24,6 +24,8 @@ async fn the_newest_thousand_are_kept_newest_first() {
     let ids: Vec<_> = inbox.list().iter().map(|m| m.id).collect();
     assert_eq!(ids.len(), CAPACITY);
     assert_eq!((ids[0], ids[999]), (numbered(1_002).id, numbered(3).id));
+    inbox.deliver(&numbered(0)).await.unwrap();
+    assert_eq!(inbox.list()[0].id, numbered(0).id, "what made room is forgotten");
 }
 
 #[tokio::test]

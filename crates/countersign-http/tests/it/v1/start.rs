@@ -62,6 +62,17 @@ async fn a_double_click_answers_the_same_and_sends_once() {
 }
 
 #[tokio::test]
+async fn a_second_start_is_told_what_the_verification_holds_and_not_what_it_said_itself() {
+    let app = TestApp::new();
+    let first = app.post(PATH, json!({"to": "Alice@example.com", "metadata": {"order": "42"}})).await.json();
+    let second = app.post(PATH, json!({"to": "alice@example.com", "metadata": {"order": "43"}})).await.json();
+    for field in ["id", "to", "metadata"] {
+        assert_eq!(second[field], first[field], "{field}");
+    }
+    assert_eq!(second["metadata"], json!({"order": "42"}));
+}
+
+#[tokio::test]
 async fn a_start_after_the_cool_down_sends_again_over_the_channel_it_names() {
     let app = TestApp::new();
     let id = app.start(ALICE).await;
