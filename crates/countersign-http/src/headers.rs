@@ -4,7 +4,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
+use axum::http::StatusCode;
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
+use axum::response::Response;
 use countersign_core::time::seconds_rounded_up;
 
 /// The value of a header that may stand once at most.
@@ -33,6 +37,19 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let token = token.trim_start_matches(' ');
     let fits = (1..=4096).contains(&token.len()) && !token.contains(' ');
     (scheme.eq_ignore_ascii_case("bearer") && fits).then_some(token)
+}
+
+/// An answer with a body of known length, which nobody may keep. What `more` says goes before the rest.
+pub fn respond(status: StatusCode, content_type: &'static str, more: HeaderMap, body: Vec<u8>) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.extend(more);
+    headers.insert(CONTENT_LENGTH, body.len().into());
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// Whether the body says that it is JSON: `application/json`, with any parameters.

@@ -1,12 +1,12 @@
 //! What calls answer, compact and with the members in the documented order.
 
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::error::Problem;
+use crate::headers::respond;
 
 /// Carries the internal reason, where the merchant asked for it.
 const REASON: HeaderName = HeaderName::from_static("countersign-reason");
@@ -119,13 +119,5 @@ fn json(
     more: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
 ) -> Response {
     let body = serde_json::to_vec(body).expect("texts and numbers are JSON");
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.extend(more);
-    headers.insert(header::CONTENT_LENGTH, body.len().into());
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+    respond(status, "application/json", more.into_iter().collect(), body)
 }

@@ -1,11 +1,11 @@
 //! What calls answer: always `{"code":…,"msg":…,"data":…,"extMsg":…}`, compact, nearly always with HTTP 200.
 
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::error::Problem;
+use crate::headers::respond;
 
 /// Carries the internal reason, where the tenant asked for it.
 const REASON: HeaderName = HeaderName::from_static("countersign-reason");
@@ -80,13 +80,5 @@ fn envelope(
     more: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
 ) -> Response {
     let body = serde_json::to_vec(body).expect("numbers and texts are JSON");
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.extend(more);
-    headers.insert(header::CONTENT_LENGTH, body.len().into());
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+    respond(status, "application/json", more.into_iter().collect(), body)
 }

@@ -1,12 +1,12 @@
 //! What calls answer: always `{"success":…,"data":"…"}`, compact.
 
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::config::Options;
 use super::error::Problem;
+use crate::headers::respond;
 
 /// Carries the internal reason, where the tenant asked for it.
 const REASON: HeaderName = HeaderName::from_static("countersign-reason");
@@ -75,13 +75,5 @@ fn envelope(
     more: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
 ) -> Response {
     let body = serde_json::to_vec(&Envelope { success, data }).expect("a flag and a text are JSON");
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.extend(more);
-    headers.insert(header::CONTENT_LENGTH, body.len().into());
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+    respond(status, "application/json; charset=utf-8", more.into_iter().collect(), body)
 }

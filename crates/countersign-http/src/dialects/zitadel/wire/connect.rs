@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::super::calls::Call;
 use super::super::errors::Reason;
 use super::super::messages::ErrorDetail;
-use super::{Failed, Zitadel, respond};
+use super::{Failed, Zitadel};
+use crate::headers::respond;
 use crate::json;
 
 /// How a message is written.

@@ -8,7 +8,7 @@ pub(super) mod rest;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 use super::auth::{Caller, Door};
@@ -73,17 +73,4 @@ impl Failed {
         }
         response
     }
-}
-
-/// An answer with a body of known length.
-fn respond(status: StatusCode, content_type: &'static str, more: HeaderMap, body: Vec<u8>) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.extend(more);
-    headers.insert(header::CONTENT_LENGTH, body.len().into());
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
 }

@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use super::super::calls::Call;
 use super::super::errors::Reason;
-use super::{Failed, Zitadel, respond};
+use super::{Failed, Zitadel};
 use crate::front::MAX_BODY;
+use crate::headers::respond;
 use crate::json;
 
 const JSON: &str = "application/json";
