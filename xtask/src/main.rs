@@ -11,6 +11,7 @@ mod cold_build;
 mod crates;
 mod openapi;
 mod process;
+mod requirements;
 mod tally;
 mod test;
 mod tidy;
@@ -22,6 +23,7 @@ cargo xtask test [STEP…]                       everything that CI runs; named 
     --without-browser --without-clients        leaves out what needs programs from elsewhere
 cargo xtask test long                          what a release runs besides: an hour, and strace
 cargo xtask tidy                               what no compiler checks: pages, lists, links, layers
+cargo xtask requirements                       writes the pages that say which test shows what
 cargo xtask bench [--seconds N]                starts and checks per second, beside a bare answer
     --against FILE                             the same of another build, in the same rounds
 cargo xtask crates                             how many crates the program is made of
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["tidy"] => tidy::run(),
+        ["requirements"] => requirements::write(),
         ["crates"] => crates::run(),
         ["openapi"] => openapi::write(),
         ["openapi", "--check"] => openapi::check(),

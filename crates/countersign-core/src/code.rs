@@ -114,6 +114,7 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    /// Shows: A12.
     #[test]
     fn a_typed_code_loses_spaces_and_hyphens_and_nothing_else() {
         assert_eq!(Code::parse(" 123-456 ").unwrap().expose(), "123456");
@@ -140,6 +141,7 @@ mod tests {
     /// Peers drew from `len - 1` characters, so that no code had a 9, or took a remainder, so that
     /// low digits were likelier (peer fault 24). χ² over 10^6 codes, per position (6 × 9 degrees of
     /// freedom) and per pair of neighbours (5 × 99), below the bounds for p = 0.001.
+    /// Shows: N1, P24.
     #[test]
     fn every_digit_is_equally_likely_at_every_position_and_after_every_other() {
         let mut rng = StdRng::seed_from_u64(7);

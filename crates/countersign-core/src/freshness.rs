@@ -56,6 +56,7 @@ mod tests {
         RULE.judge(Some(Timestamp::from_millis(NOW.as_millis() + millis_from_now)), NOW)
     }
 
+    /// Shows: A9.
     #[test]
     fn both_edges_of_the_window_are_inside_to_the_millisecond() {
         let kept = |millis: i64| Ok(Timestamp::from_millis(NOW.as_millis() + millis));

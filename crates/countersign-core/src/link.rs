@@ -165,6 +165,7 @@ mod tests {
         assert_eq!(plain.fill(&code()).expose(), "app://open");
     }
 
+    /// Shows: A15.
     #[test]
     fn what_leads_nowhere_or_breaks_the_line_is_no_link() {
         for nowhere in ["", "example.com", "/path", "://x", "1a://x", "javascript://%0aalert(1)", "DATA://x"]

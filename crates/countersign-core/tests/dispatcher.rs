@@ -76,6 +76,7 @@ async fn a_message_goes_to_the_first_provider_that_carries_its_channel() {
     assert_eq!(outbox.step_after(Duration::from_secs(60)).await, 0);
 }
 
+/// Shows: R8.
 #[tokio::test]
 async fn a_definite_failure_takes_the_other_route_within_five_seconds() {
     for (kind, retry) in [
@@ -91,6 +92,7 @@ async fn a_definite_failure_takes_the_other_route_within_five_seconds() {
     }
 }
 
+/// Shows: R8.
 #[tokio::test]
 async fn no_answer_is_no_reason_to_send_it_again() {
     let outbox = Outbox::new(Some((Kind::Unknown, Retry::Backoff))).await;

@@ -184,6 +184,7 @@ mod tests {
         }
     }
 
+    /// Shows: A11.
     #[test]
     fn a_member_stands_once_however_it_is_spelt_and_wherever_it_stands() {
         assert_eq!(
@@ -197,6 +198,7 @@ mod tests {
         assert_eq!(lenient(r#"{"to":"a","other":[{},{"x":1,"x":1}]}"#), "other[1].x");
     }
 
+    /// Shows: A22.
     #[test]
     fn a_body_is_one_value_of_bounded_depth() {
         let nested =

@@ -305,6 +305,7 @@ mod tests {
 
     use super::*;
 
+    /// Shows: O7.
     #[test]
     fn names_are_stable_and_unique() {
         let mut names: Vec<_> = Kind::ALL.iter().map(|k| k.name()).collect();
@@ -314,6 +315,7 @@ mod tests {
         assert_eq!(names.len(), 20);
     }
 
+    /// Shows: O7.
     #[tokio::test]
     async fn a_problem_has_its_members_in_order_and_its_headers() {
         let problem =
@@ -326,6 +328,7 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(body.to_vec()).unwrap(), @r#"{"type":"/problems/cool-down","title":"It is too soon to send again","status":429,"detail":"wait","retry_after":27}"#);
     }
 
+    /// Shows: N9.
     #[test]
     fn the_store_s_own_words_are_for_the_log_only() {
         let response = Problem::from(StorageError::Unavailable("disk full at /var".into())).into_response();

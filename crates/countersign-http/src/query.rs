@@ -74,6 +74,7 @@ mod tests {
 
     use super::*;
 
+    /// Shows: A11.
     #[test]
     fn a_parameter_stands_once_and_is_known() {
         let mut query = Query::parse(Some("a=1&b=2")).unwrap();

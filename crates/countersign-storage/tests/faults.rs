@@ -78,6 +78,7 @@ fn answered(path: &Path, call: &str, error: &str, when: &str) -> (BTreeSet<Verif
     (ids, std::fs::read_to_string(trace).unwrap().contains("(INJECTED)"))
 }
 
+/// Shows: R3.
 #[tokio::test]
 #[ignore = "needs strace, and a minute"]
 async fn no_answer_is_taken_back_whichever_call_fails() {

@@ -208,6 +208,7 @@ mod tests {
         assert_eq!(millis(&clock), 7_000);
     }
 
+    /// Shows: I6.
     #[test]
     fn a_jump_of_a_day_moves_a_ten_minute_deadline_by_three_seconds_at_most() {
         for jump in [-DAY, -DAY / 24, DAY / 24, DAY] {
@@ -238,6 +239,7 @@ mod tests {
         assert!(clock.lag_seconds().abs() < f64::EPSILON);
     }
 
+    /// Shows: I6.
     #[test]
     fn a_restart_under_a_clock_that_was_set_back_goes_on_from_the_stores_latest_instant() {
         let hands = Hands::new();

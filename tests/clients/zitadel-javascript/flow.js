@@ -58,6 +58,7 @@ export function flow(connect, firstNumber) {
   const codeRefused = (userId, verificationCode) =>
     refused(INVALID_ARGUMENT, "Code is invalid", "COMMAND-eis9R", users.verifyPhone({ userId, verificationCode }));
 
+  // Shows: W2.
   test("a returned code verifies once and is not sent", async () => {
     const [userId] = await somebody();
     const [phone, { verificationCode, details }] = await setPhone(userId, returnCode);
@@ -149,6 +150,7 @@ export function flow(connect, firstNumber) {
     await refused(UNAUTHENTICATED, "Errors.Token.Invalid", "AUTH-7fs1e", call);
   });
 
+  // Shows: W2.
   test("a human has their own code sent again", async () => {
     const auth = createAuthServiceClient(transport(HUMAN_TOKEN));
     const { phone } = await auth.getMyPhone({});

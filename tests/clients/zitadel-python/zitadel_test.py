@@ -67,6 +67,7 @@ class ZitadelFlow(unittest.TestCase):
         request = VerifyPhone(user_id=user, verification_code=code)
         self.refused(400, "invalid_argument", "Code is invalid", "COMMAND-eis9R", self.users.verify_phone, request)
 
+    # Shows: W2.
     def test_a_returned_code_verifies_once_and_is_not_sent(self):
         user, _ = self.somebody()
         phone, answer = self.set_phone(user, return_code={})
@@ -177,6 +178,7 @@ class ZitadelFlow(unittest.TestCase):
         request = GetUserByID(user_id="69629023906488400")
         self.refused(401, "unauthenticated", "Errors.Token.Invalid", "AUTH-7fs1e", users.get_user_by_id, request)
 
+    # Shows: W2.
     def test_the_beta_service_is_the_same(self):
         from zitadel_client.models import BetaUserServiceResendPhoneCodeRequest as Resend
         from zitadel_client.models import BetaUserServiceVerifyPhoneRequest as Verify

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Tree;
-use super::architecture::code_spans;
+use super::paths::code_spans;
 
 const PAGE: &str = "docs/operations.md";
 const PREFIX: &str = "countersign_";

@@ -2,11 +2,11 @@
 //! so each promise that a page makes about the tree is looked up in the tree.
 
 mod architecture;
-mod claims;
 mod dialects;
 mod links;
 mod manifest;
 mod metrics;
+mod paths;
 mod sizes;
 mod words;
 
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
+use crate::{process, requirements};
 
 /// The files of the project, and what was found wrong with them.
-struct Tree {
+pub(crate) struct Tree {
     root: PathBuf,
     /// Paths from the root, with `/`: everything that git tracks or would track.
     files: Vec<String>,
@@ -29,26 +29,26 @@ struct Tree {
 /// # Errors
 /// Something is untidy, or git does not list the files.
 pub(crate) fn run() -> Result<()> {
-    let mut tree = Tree::of(process::root())?;
+    let mut tree = Tree::of_workspace()?;
     sizes::check(&tree);
     words::check(&mut tree);
     manifest::check(&mut tree)?;
     links::check(&mut tree);
     architecture::check(&mut tree);
     dialects::check(&mut tree);
-    claims::check(&mut tree)?;
+    paths::check(&mut tree);
+    requirements::check(&mut tree)?;
     metrics::check(&mut tree);
-    for complaint in &tree.complaints {
-        eprintln!("untidy: {complaint}");
-    }
-    match tree.complaints.len() {
-        0 => Ok(()),
-        count => bail!("{count} untidy places"),
-    }
+    tree.report()
 }
 
 impl Tree {
-    fn of(root: PathBuf) -> Result<Self> {
+    /// The files of the workspace.
+    ///
+    /// # Errors
+    /// Git does not list them.
+    pub(crate) fn of_workspace() -> Result<Self> {
+        let root = process::root();
         let mut git = std::process::Command::new("git");
         git.current_dir(&root).args(["ls-files", "--cached", "--others", "--exclude-standard"]);
         let listed = process::output(&mut git).context("tidy asks git for the project's files")?;
@@ -59,8 +59,13 @@ impl Tree {
         Ok(Self { root, files, complaints: Vec::new() })
     }
 
+    /// Where a file of the project is.
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+
     /// The text of a file; empty for one that is missing or not text.
-    fn read(&self, file: impl AsRef<Path>) -> String {
+    pub(crate) fn read(&self, file: impl AsRef<Path>) -> String {
         std::fs::read_to_string(self.root.join(file)).unwrap_or_default()
     }
 
@@ -69,7 +74,7 @@ impl Tree {
     }
 
     /// The project's files of a kind, e.g. `.rs`.
-    fn files_ending(&self, end: &str) -> Vec<String> {
+    pub(crate) fn files_ending(&self, end: &str) -> Vec<String> {
         self.files.iter().filter(|file| file.ends_with(end)).cloned().collect()
     }
 
@@ -86,7 +91,22 @@ impl Tree {
         names
     }
 
-    fn complain(&mut self, complaint: impl Into<String>) {
+    /// Notes something untidy.
+    pub(crate) fn complain(&mut self, complaint: impl Into<String>) {
         self.complaints.push(complaint.into());
+    }
+
+    /// Prints what was found.
+    ///
+    /// # Errors
+    /// Something was.
+    pub(crate) fn report(&self) -> Result<()> {
+        for complaint in &self.complaints {
+            eprintln!("untidy: {complaint}");
+        }
+        match self.complaints.len() {
+            0 => Ok(()),
+            count => bail!("{count} untidy places"),
+        }
     }
 }

@@ -221,6 +221,7 @@ mod tests {
 
     /// Every way in which the five things that a code is bound to can differ: 31 of 32 combinations
     /// open nothing.
+    /// Shows: N6, A6.
     #[test]
     fn a_code_is_good_in_its_own_context_only() {
         let keys = ring(&[1]);
@@ -242,6 +243,7 @@ mod tests {
         }
     }
 
+    /// Shows: K1.
     #[test]
     fn a_rotated_pepper_keeps_old_codes_good_until_it_is_taken_away() {
         with_context(|context| {
@@ -259,6 +261,7 @@ mod tests {
         });
     }
 
+    /// Shows: K5.
     #[test]
     fn one_address_has_another_key_for_each_tenant_and_kind() {
         let keys = ring(&[1]);
@@ -273,6 +276,7 @@ mod tests {
         }
     }
 
+    /// Shows: N11.
     #[test]
     fn another_installation_has_other_keys() {
         let key = |n: u8| SecretKey::new([n; 32]);
@@ -287,6 +291,7 @@ mod tests {
     }
 
     /// What is stored must be found by later versions of the program: computed with Python's `hmac`.
+    /// Shows: N11, K1.
     #[test]
     fn digests_are_hmac_sha_256_over_length_prefixed_parts() {
         let key = |n: u8| SecretKey::new([n; 32]);
@@ -311,6 +316,7 @@ mod tests {
         assert_eq!(format!("{:?}", keys.recipient_key(&tenant("a"), "phone", "+1")), "RecipientKey(…)");
     }
 
+    /// Shows: N14.
     #[test]
     fn a_context_is_the_same_in_any_order_and_another_with_any_difference() {
         let keys = ring(&[1]);
@@ -332,6 +338,7 @@ mod tests {
         }
     }
 
+    /// Shows: K7.
     #[test]
     fn every_link_of_the_audit_chain_depends_on_all_before_it() {
         let keys = ring(&[1]);
@@ -346,6 +353,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         /// The same bytes, cut into parts at other places, are another input.
+        /// Shows: A10.
         #[test]
         fn no_two_ways_to_cut_the_same_bytes_share_a_digest(
             bytes in proptest::collection::vec(0u8..4, 0..24),

@@ -174,6 +174,7 @@ mod tests {
         assert!(before.iter().all(|print| prints.contains(print)));
     }
 
+    /// Shows: A18.
     #[test]
     fn debug_shows_no_byte_of_a_key() {
         let ring = KeyRing::new(material(&[171], &[172], 173, 174)).unwrap();

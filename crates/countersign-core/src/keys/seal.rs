@@ -121,6 +121,7 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    /// Shows: K2.
     #[test]
     fn a_sealed_field_opens_at_its_own_place_only() {
         let (keys, mut rng) = (keys(), StdRng::seed_from_u64(1));
@@ -139,6 +140,7 @@ mod tests {
         }
     }
 
+    /// Shows: K2.
     #[test]
     fn a_flipped_bit_does_not_open() {
         let (keys, mut rng) = (keys(), StdRng::seed_from_u64(1));

@@ -134,6 +134,7 @@ mod tests {
         ProviderName::parse("carrier").unwrap()
     }
 
+    /// Shows: I4.
     #[test]
     fn a_message_is_submitted_three_times_at_most_even_if_every_lease_is_lost() {
         let mut message = queued();
@@ -153,6 +154,7 @@ mod tests {
         assert_eq!(submit(message, at(30)).submissions, 2);
     }
 
+    /// Shows: I4.
     #[test]
     fn nothing_is_submitted_when_the_code_is_dead() {
         let Claim::Finished(message) = claim(queued(), LEASE, at(600)) else { panic!("submitted") };

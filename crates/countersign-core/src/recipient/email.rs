@@ -151,6 +151,7 @@ mod tests {
         }
     }
 
+    /// Shows: A15.
     #[test]
     fn no_character_that_could_open_another_header_or_hide_gets_in() {
         for c in
@@ -193,6 +194,7 @@ mod tests {
     }
 
     /// Thousands of ways to write one mailbox: its one budget, or no mailbox.
+    /// Shows: A13.
     #[test]
     fn no_spelling_of_a_mailbox_has_a_budget_of_its_own() {
         let cases = |word: &str| -> Vec<String> {

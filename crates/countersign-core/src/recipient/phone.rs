@@ -353,6 +353,7 @@ mod tests {
         }
     }
 
+    /// Shows: P40.
     #[test]
     fn test_numbers_are_taken_as_they_stand_before_any_validation() {
         let mut policy = strict();
@@ -428,6 +429,7 @@ mod tests {
 
     /// Every way to write a number that a caller might try for one more budget: each is the same
     /// budget, or no number.
+    /// Shows: A13, P13.
     #[test]
     fn no_spelling_of_a_number_has_a_budget_of_its_own() {
         let mut spellings = 0;

@@ -38,6 +38,7 @@ fn is_unfit(c: char) -> bool {
 mod tests {
     use super::*;
 
+    /// Shows: A15.
     #[test]
     fn a_brand_is_a_short_line_without_at_and_hash() {
         for good in ["Acme", "Müller & Söhne", "株式会社", "A", "{code}", "Al-Bank S.A."] {

@@ -535,6 +535,7 @@ static BRAND_FIRST: LazyLock<Templates> =
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_500))]
 
+    /// Shows: N17.
     #[test]
     fn no_brand_opens_a_line_or_binds_the_code_to_a_web_site(
         brand in "[\\n\\r\\t @#a\u{85}\u{2028}\u{2029}\u{202e}]{0,3}@evil[.]example #[0-9]{6}[\\n @#]{0,3}",

@@ -367,6 +367,7 @@ mod tests {
         assert_eq!(ledger.hold(&caps, at(20)), Some(Hold::FailedChecks(Duration::from_secs(24 * 3600 - 20))));
     }
 
+    /// Shows: N3.
     #[test]
     fn the_fiftieth_consecutive_failure_holds_until_released() {
         let (caps, mut ledger) = (RecipientCaps::default(), RecipientLedger::default());

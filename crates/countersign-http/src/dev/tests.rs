@@ -353,6 +353,7 @@ async fn the_page_and_its_parts_come_from_here_under_a_policy_without_inline() {
 }
 
 /// What the policy would block, and what would reach outside or make markup of a message.
+/// Shows: A24.
 #[test]
 fn the_page_holds_nothing_inline_foreign_or_unsafe() {
     let html = [include_str!("assets/index.html"), include_str!("assets/docs.html")].concat();
@@ -442,6 +443,7 @@ async fn a_stream_ends_when_the_program_does() {
 
 // ---- other sites ----
 
+/// Shows: A24.
 #[tokio::test]
 async fn a_page_of_another_site_can_change_nothing_and_read_nothing() {
     let page = Page::with_messages_to(&["+12125550123"]);

@@ -130,6 +130,7 @@ mod tests {
         assert_eq!(client(&["10.0.0.0/8"], "203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
     }
 
+    /// Shows: P17.
     #[test]
     fn behind_trusted_proxies_the_rightmost_other_hop_counts() {
         let proxies = ["10.0.0.0/8", "2001:db8::/32"];
@@ -150,6 +151,7 @@ mod tests {
         }
     }
 
+    /// Shows: N9, P17.
     #[test]
     fn a_thousand_spoofed_hops_do_not_change_the_client() {
         for i in 0..1000 {

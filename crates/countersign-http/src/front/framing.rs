@@ -318,6 +318,7 @@ mod tests {
         }
     }
 
+    /// Shows: A14.
     #[test]
     fn heads_with_two_readings_are_refused() {
         for bad in [
@@ -362,6 +363,7 @@ mod tests {
         }
     }
 
+    /// Shows: A14.
     #[test]
     fn chunks_with_two_readings_are_refused() {
         let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -385,6 +387,7 @@ mod tests {
         }
     }
 
+    /// Shows: A22.
     #[test]
     fn a_head_has_64_fields_and_16_kib() {
         let fields = |n: usize| format!("GET / HTTP/1.0\r\n{}\r\n", "X: y\r\n".repeat(n));

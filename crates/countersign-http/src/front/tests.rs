@@ -127,6 +127,7 @@ fn post_of(fields: &str, body: &str) -> String {
     format!("POST /echo HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}")
 }
 
+/// Shows: O12.
 #[tokio::test]
 async fn an_answer_has_a_length_an_id_and_stays_out_of_caches() {
     let server = Server::start(quick()).await;
@@ -138,6 +139,7 @@ async fn an_answer_has_a_length_an_id_and_stays_out_of_caches() {
     assert!(!answer.contains("evil"));
 }
 
+/// Shows: A14.
 #[tokio::test]
 async fn what_can_be_read_in_two_ways_is_answered_400_and_closed() {
     let server = Server::start(quick()).await;
@@ -177,6 +179,7 @@ async fn a_refusal_waits_for_the_answers_before_it() {
     assert_eq!(statuses(&answers), ["200", "200", "400"]);
 }
 
+/// Shows: A22.
 #[tokio::test]
 async fn too_much_is_refused_by_kind() {
     let server = Server::start(quick()).await;
@@ -210,6 +213,7 @@ async fn the_largest_body_is_echoed_in_one_piece_and_in_chunks() {
     }
 }
 
+/// Shows: A22.
 #[tokio::test]
 async fn an_encoded_body_is_refused_and_the_connection_goes_on() {
     let server = Server::start(quick()).await;
@@ -218,6 +222,7 @@ async fn an_encoded_body_is_refused_and_the_connection_goes_on() {
     assert_eq!(statuses(&answers), ["415", "200"]);
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_half_sent_head_is_answered_408_and_a_silent_connection_just_closed() {
     let server = Server::start(quick()).await;
@@ -227,6 +232,7 @@ async fn a_half_sent_head_is_answered_408_and_a_silent_connection_just_closed() 
     assert_eq!(statuses(&server.exchange(format!("{GET}G")).await), ["200", "408"]);
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_head_that_trickles_in_does_not_buy_time() {
     let server = Server::start(quick()).await;
@@ -242,6 +248,7 @@ async fn a_head_that_trickles_in_does_not_buy_time() {
     assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_slow_body_is_answered_408_and_closed() {
     let server = Server::start(quick()).await;
@@ -292,6 +299,7 @@ async fn a_panic_costs_one_request() {
     assert_eq!(statuses(&answers), ["500", "200"]);
 }
 
+/// Shows: O12.
 #[tokio::test]
 async fn trace_and_other_methods_are_off() {
     let server = Server::start(quick()).await;
@@ -304,6 +312,7 @@ async fn trace_and_other_methods_are_off() {
     }
 }
 
+/// Shows: N9.
 #[tokio::test]
 async fn only_a_trusted_proxy_says_who_the_client_is_and_which_request_it_is() {
     let request = "GET /client HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\n\
@@ -320,6 +329,7 @@ async fn only_a_trusted_proxy_says_who_the_client_is_and_which_request_it_is() {
     assert_eq!(header(&answer, "x-request-id"), Some("abcd-1234"));
 }
 
+/// Shows: O3.
 #[tokio::test]
 async fn one_connection_too_many_is_told_to_come_back() {
     let server = Server::start(FrontOptions { max_connections: 2, ..quick() }).await;
@@ -344,6 +354,7 @@ async fn a_leaving_service_answers_and_ends_each_connection() {
     assert_eq!(header(&answer, "connection"), Some("close"));
 }
 
+/// Shows: O2.
 #[tokio::test]
 async fn stopping_finishes_what_is_under_way_and_closes_the_rest() {
     let server = Server::start(FrontOptions { idle_timeout: Duration::from_secs(60), ..quick() }).await;

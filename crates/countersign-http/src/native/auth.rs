@@ -160,6 +160,7 @@ mod tests {
 
     use super::*;
 
+    /// Shows: K3.
     #[test]
     fn a_key_is_found_by_its_whole_hash_only() {
         let key = |name: &str, sha256| ApiKey {

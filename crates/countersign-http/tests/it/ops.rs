@@ -2,6 +2,7 @@
 
 use crate::support::TestApp;
 
+/// Shows: O1.
 #[tokio::test]
 async fn a_node_that_cannot_write_is_alive_but_not_ready() {
     let app = TestApp::new();
@@ -19,6 +20,7 @@ async fn a_leaving_node_is_not_ready_but_still_serves() {
     assert_eq!(app.get("/v1/verifications").await.status, 200);
 }
 
+/// Shows: O1.
 #[tokio::test]
 async fn probes_reveal_no_version() {
     let app = TestApp::new();

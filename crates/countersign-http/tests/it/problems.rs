@@ -4,6 +4,7 @@ use countersign_http::problem::Kind;
 
 use crate::support::TestApp;
 
+/// Shows: O7.
 #[tokio::test]
 async fn every_type_leads_to_a_page_that_says_what_to_do() {
     let app = TestApp::new();

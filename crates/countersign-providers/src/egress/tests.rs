@@ -132,6 +132,7 @@ fn full_width(c: char) -> char {
     char::from_u32(u32::from(c) + 0xfee0).unwrap()
 }
 
+/// Shows: A16.
 #[test]
 fn no_spelling_of_an_address_that_is_not_public_can_be_configured() {
     let mut hosts: Vec<String> = NOT_PUBLIC_V4.into_iter().flat_map(|text| spellings(v4(text))).collect();
@@ -159,6 +160,7 @@ async fn no_name_that_leads_to_an_address_that_is_not_public_is_called() {
     }
 }
 
+/// Shows: A16.
 #[tokio::test]
 async fn a_refused_name_gets_no_packet() {
     let peer = Peer::start(Reply::Bytes(answer("200 OK", ""))).await;
@@ -179,6 +181,7 @@ impl Lookup for Rebinding {
     }
 }
 
+/// Shows: A16.
 #[tokio::test]
 async fn every_resolution_is_judged_anew() {
     let resolver = GuardedResolver::new(Arc::new(Rebinding(AtomicBool::new(true))), Reach::Public);

@@ -62,6 +62,7 @@ fn the_signature_is_the_published_one() {
     assert_eq!(key.sign(1_795_161_600, br#"{"code":"483920"}"#), expected);
 }
 
+/// Shows: A16.
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let elsewhere = Peer::start(Reply::Bytes(answer("200 OK", ""))).await;
@@ -74,6 +75,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     assert!(elsewhere.requests().is_empty());
 }
 
+/// Shows: A16.
 #[tokio::test]
 async fn an_answer_is_read_up_to_64_kib() {
     for (size, complete) in [(MAX_ANSWER, true), (MAX_ANSWER + 1, false), (8 * MAX_ANSWER, false)] {

@@ -117,12 +117,14 @@ mod tests {
         Failure::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(extended), None))
     }
 
+    /// Shows: R3.
     #[test]
     fn a_full_disk_strikes_all_but_loses_nothing() {
         let full = sqlite(ffi::SQLITE_FULL);
         assert_eq!((full.strikes_all(), full.lost_sync(), full.lost_commit()), (true, false, false));
     }
 
+    /// Shows: R3.
     #[test]
     fn a_failed_fsync_is_never_mistaken_for_anything_else() {
         for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC] {

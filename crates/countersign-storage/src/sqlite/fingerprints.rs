@@ -64,6 +64,7 @@ mod tests {
         agree(conn, keys).unwrap_err().to_string()
     }
 
+    /// Shows: K8.
     #[test]
     fn each_wrong_key_is_named() {
         let conn = store();

@@ -76,6 +76,7 @@ mod tests {
         verifier.finish(head.as_ref())
     }
 
+    /// Shows: K7.
     #[tokio::test]
     async fn a_log_in_use_is_read_from_outside_and_every_kind_of_tampering_is_found() {
         assert_eq!(verified_after("").await, Ok(3));

@@ -44,6 +44,7 @@ mod tests {
         conn.query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap()
     }
 
+    /// Shows: R16.
     #[test]
     fn a_change_happens_once_and_in_order() {
         let conn = Connection::open_in_memory().unwrap();
@@ -53,6 +54,7 @@ mod tests {
         conn.execute("INSERT INTO a (x, y) VALUES (1, 2)", ()).unwrap();
     }
 
+    /// Shows: R16.
     #[test]
     fn a_change_that_fails_half_way_leaves_nothing_behind() {
         let conn = Connection::open_in_memory().unwrap();
@@ -63,6 +65,7 @@ mod tests {
         assert!(conn.is_autocommit());
     }
 
+    /// Shows: R16.
     #[test]
     fn a_newer_schema_is_refused() {
         let conn = Connection::open_in_memory().unwrap();

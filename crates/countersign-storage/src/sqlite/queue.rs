@@ -131,6 +131,7 @@ impl<T> Queue<T> {
 mod tests {
     use super::*;
 
+    /// Shows: O3.
     #[test]
     fn a_full_lane_refuses_at_once_and_leaves_the_other_open() {
         let queue = Queue::new(1);
@@ -142,6 +143,7 @@ mod tests {
         assert_eq!(queue.pop(9), Some(vec![3, 5, 1]));
     }
 
+    /// Shows: O3.
     #[test]
     fn urgent_items_go_first_without_starving_the_others() {
         let queue = Queue::new(100);

@@ -77,6 +77,7 @@ mod tests {
 
     use super::*;
 
+    /// Shows: N10, K3.
     #[test]
     fn a_key_has_256_bits_and_a_checksum_that_finds_a_slip() {
         let key = generate(&OsEntropy);

@@ -87,6 +87,7 @@ fn every_problem_of_the_file_is_named_at_once() {
     assert!(lines[2].ends_with("tenants[1].id: there is another tenant a"), "{error}");
 }
 
+/// Shows: N1.
 #[test]
 fn short_codes_need_an_explicit_permission() {
     assert_eq!(policy("code_length = 4\nallow_short_codes = true").unwrap().terms.code.length, 4);

@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(fs::read_to_string(folder.path().join("data/.gitignore")).unwrap(), "*\n");
     }
 
+    /// Shows: K8.
     #[test]
     fn a_database_without_its_keys_is_refused_and_gets_no_new_ones() {
         let folder = tempfile::tempdir().unwrap();

@@ -44,6 +44,7 @@ fn what_only_starting_would_find_is_found_by_checking() {
     assert!(said(&checked).1.contains("there is no tenant \"nobody\""), "{checked:?}");
 }
 
+/// Shows: K8.
 #[test]
 fn a_missing_key_file_is_refused_and_not_made() {
     let installation = Installation::new("");
@@ -113,6 +114,7 @@ fn keys_are_printed_on_request_and_never_overwritten() {
     assert!(said(&program(&["keys", "generate"])).0.contains("[pepper]\n1 = \""));
 }
 
+/// Shows: K3.
 #[test]
 fn an_api_key_is_shown_once_and_its_lines_fit_into_the_configuration() {
     let (stdout, _) =

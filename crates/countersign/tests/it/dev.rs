@@ -104,6 +104,7 @@ fn a_fixed_clock_stands_until_it_is_pushed_and_never_goes_back() {
     assert!(why.contains("use another --data-dir"), "{why}");
 }
 
+/// Shows: O12.
 #[test]
 fn it_listens_on_this_machine_only() {
     let folder = tempfile::tempdir().unwrap();

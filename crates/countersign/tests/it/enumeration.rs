@@ -101,6 +101,7 @@ async fn with_ann() -> TestApp {
     app
 }
 
+/// Shows: A7, P20.
 #[tokio::test]
 async fn zap_answers_alike_about_known_and_unknown_people_until_both_are_held() {
     for pair in [["ann_1", "nob_2"], ["ann@example.com", "nob@example.com"], ["+12125550123", "+12125550124"]]
@@ -117,6 +118,7 @@ async fn zap_answers_alike_about_known_and_unknown_people_until_both_are_held() 
     }
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn zap_asks_nobody_for_a_password_reset_that_says_who_exists() {
     for pair in [["ann_1", "nob_2"], ["ann@example.com", "nob@example.com"]] {
@@ -132,6 +134,7 @@ async fn zap_asks_nobody_for_a_password_reset_that_says_who_exists() {
 
 /// Who is held is not told apart from who has used up all messages and guesses: only the time to wait is
 /// another one.
+/// Shows: A7.
 #[tokio::test]
 async fn zap_answers_about_somebody_held_as_about_somebody_who_used_everything_up() {
     let app = with_ann().await;
@@ -194,6 +197,7 @@ async fn signed_up(app: TestApp, known: &str) -> TestApp {
 
 /// A sign-up of somebody who has signed up sends nothing and is answered like any other; a resend or a reset
 /// for nobody likewise.
+/// Shows: A7.
 #[tokio::test]
 async fn crypterium_answers_alike_about_those_who_signed_up_and_those_who_did_not() {
     let pair = ["+12125550123", "+12125550124"];
@@ -238,6 +242,7 @@ async fn end_user(app: &TestApp, call: &str, phone: &str) -> Answer {
     app.call("POST", &format!("/v2/sms/enduserapi/v2/{path}"), &[], Some(body)).await
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn enduserapi_answers_alike_about_those_who_proved_their_number_and_those_who_did_not() {
     let pair = ["13800138000", "13800138001"];

@@ -210,6 +210,7 @@ impl Attack {
     }
 }
 
+/// Shows: I2, A1, A3.
 #[tokio::test]
 async fn no_strategy_gets_more_than_twenty_guesses_a_day() {
     for strategy in ALL {
@@ -220,6 +221,7 @@ async fn no_strategy_gets_more_than_twenty_guesses_a_day() {
     }
 }
 
+/// Shows: N3.
 #[tokio::test]
 async fn fifty_guesses_in_a_row_end_it_until_an_administrator_lifts_the_hold() {
     for strategy in ALL {

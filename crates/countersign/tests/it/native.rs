@@ -18,6 +18,7 @@ async fn a_code_is_sent_and_accepted_once() {
     }
 }
 
+/// Shows: O5.
 #[tokio::test]
 async fn a_resend_inside_the_cool_down_is_refused_and_sends_nothing() {
     let app = TestApp::new();

@@ -54,6 +54,7 @@ fn checks_used(server: &Server, id: &str) -> u64 {
     server.get(&format!("/v1/verifications/{id}")).json()["checks"]["used"].as_u64().unwrap()
 }
 
+/// Shows: I2, A2.
 #[test]
 fn of_a_hundred_wrong_guesses_five_are_compared() {
     let (_folder, server) = dev();
@@ -71,6 +72,7 @@ fn of_a_hundred_wrong_guesses_five_are_compared() {
     }
 }
 
+/// Shows: A2.
 #[test]
 fn four_right_guesses_among_a_hundred_approve_once_at_most() {
     let (_folder, server) = dev();
@@ -90,6 +92,7 @@ fn four_right_guesses_among_a_hundred_approve_once_at_most() {
     println!("{approved} of {} rounds were approved", rounds());
 }
 
+/// Shows: I1.
 #[test]
 fn of_sixty_four_right_guesses_one_is_valid() {
     let (_folder, server) = dev();
@@ -101,6 +104,7 @@ fn of_sixty_four_right_guesses_one_is_valid() {
     }
 }
 
+/// Shows: I8.
 #[test]
 fn a_hundred_starts_with_one_idempotency_key_are_one() {
     let (_folder, server) = dev();
@@ -118,6 +122,7 @@ fn a_hundred_starts_with_one_idempotency_key_are_one() {
     }
 }
 
+/// Shows: I5.
 #[test]
 fn a_hundred_starts_for_one_recipient_open_one_verification_and_send_once() {
     let (_folder, server) = dev();
@@ -136,6 +141,7 @@ fn a_hundred_starts_for_one_recipient_open_one_verification_and_send_once() {
     }
 }
 
+/// Shows: P11.
 #[test]
 fn a_resend_before_between_or_after_guesses_buys_none() {
     let (_folder, server) = dev();
@@ -180,6 +186,7 @@ fn of_a_hundred_resends_one_sends() {
     assert_eq!(server.messages_to(to), 5);
 }
 
+/// Shows: A3.
 #[test]
 fn guesses_over_both_apis_share_the_recipients_budget() {
     let (_folder, server) = dev();

@@ -74,6 +74,7 @@ impl Signed {
     }
 }
 
+/// Shows: A8.
 #[test]
 fn none_of_a_thousand_replays_is_taken_on_one_node_after_a_restart_or_after_a_kill() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,6 +102,7 @@ fn none_of_a_thousand_replays_is_taken_on_one_node_after_a_restart_or_after_a_ki
     Signed::now(&node, 3).is_taken(&node);
 }
 
+/// Shows: A8.
 #[test]
 fn of_a_hundred_copies_at_once_one_is_taken() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::{Installation, call};
 
+/// Shows: O2.
 #[test]
 fn an_asked_process_is_unready_first_then_finishes_and_ends_well() {
     let installation = Installation::new("server.drain_seconds = 2");
@@ -38,6 +39,7 @@ fn the_audit_log_tells_of_starts_and_ends_and_is_whole_while_it_grows() {
     server.stop();
 }
 
+/// Shows: R17.
 #[test]
 fn a_backup_is_taken_while_serving_and_overwrites_nothing() {
     let installation = Installation::new("server.drain_seconds = 0");
@@ -54,6 +56,7 @@ fn a_backup_is_taken_while_serving_and_overwrites_nothing() {
     assert_eq!(restored.get(&format!("/v1/verifications/{id}")).text("status"), "canceled");
 }
 
+/// Shows: K8.
 #[test]
 fn other_keys_are_refused() {
     let installation = Installation::new("");
@@ -78,6 +81,7 @@ fn metrics_may_have_a_listener_of_their_own() {
     assert!(metrics.body.contains("countersign_clock_lag_seconds"), "{metrics:?}");
 }
 
+/// Shows: O10.
 #[test]
 fn every_metric_is_explained_to_operators() {
     let installation = Installation::new("");

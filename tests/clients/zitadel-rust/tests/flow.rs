@@ -101,6 +101,7 @@ fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, text: &str
     assert_eq!((detail.id.as_str(), detail.message.as_str()), (id, text));
 }
 
+/// Shows: W2.
 #[tokio::test]
 async fn a_returned_code_verifies_once_and_is_not_sent() {
     let mut users = Users::connect(SERVICE_TOKEN).await;
@@ -202,6 +203,7 @@ async fn a_wrong_token_is_refused() {
     refused(answer, Code::Unauthenticated, "Errors.Token.Invalid", "AUTH-7fs1e");
 }
 
+/// Shows: W2.
 #[tokio::test]
 async fn a_human_has_their_own_code_sent_again() {
     let builder = ClientBuilder::new(&url()).with_access_token(HUMAN_TOKEN);

@@ -76,6 +76,7 @@ pub(super) async fn a_list_by_status_goes_by_the_present_instant<F: EngineFixtur
     assert!(list(&bench, ListQuery { status: Some(Status::Canceled), ..query(&bench) }).await.is_empty());
 }
 
+/// Shows: O9.
 pub(super) async fn an_erasure_wipes_who_it_was_and_cancels_what_is_pending<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let approved = bench.open(ALICE).await;
@@ -94,6 +95,7 @@ pub(super) async fn an_erasure_wipes_who_it_was_and_cancels_what_is_pending<F: E
     assert_eq!(disclose(&bench.keys, &untouched).expect("it opens").to, [BOB]);
 }
 
+/// Shows: O9.
 pub(super) async fn an_erasure_keeps_the_counters_and_is_audited<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     bench.open_and_exhaust(ALICE).await;
@@ -155,6 +157,7 @@ pub(super) async fn a_masked_verification_is_masked_in_repeated_answers<F: Engin
     assert_eq!(told.destinations[0].recipient, now_known.destinations[0].recipient);
 }
 
+/// Shows: K7.
 pub(super) async fn the_audit_chain_holds_up_to_its_head<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let engine = bench.engine();

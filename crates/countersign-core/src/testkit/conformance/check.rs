@@ -20,6 +20,7 @@ pub(super) async fn a_code_is_good_only_over_the_wire_api_it_was_asked_over<F: E
     assert!(is_right(&bench.give(bench.check_of(verification.id, &code)).await));
 }
 
+/// Shows: I1, N2.
 pub(super) async fn second_right_answer_is_already_used<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -41,6 +42,7 @@ pub(super) async fn the_fifth_guess_passes_when_it_is_right<F: EngineFixture>() 
     assert!(is_right(&bench.check(verification.id, &code).await));
 }
 
+/// Shows: P36.
 pub(super) async fn the_sixth_guess_is_not_compared<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -68,6 +70,7 @@ pub(super) async fn a_resend_refreshes_no_check<F: EngineFixture>() {
     assert_eq!(rejection(&bench.check(verification.id, &code).await), Rejection::Exhausted);
 }
 
+/// Shows: N2.
 pub(super) async fn a_code_is_good_until_its_last_millisecond<F: EngineFixture>() {
     for (millis, right) in [(599_999, true), (600_000, false), (600_001, false)] {
         let bench = Bench::<F>::new().await;
@@ -93,6 +96,7 @@ pub(super) async fn a_code_dies_with_its_own_life<F: EngineFixture>() {
     assert!(is_right(&bench.check(verification.id, &bench.code(verification.id).await).await));
 }
 
+/// Shows: N14.
 pub(super) async fn another_context_is_charged_like_a_wrong_guess<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let context = Some(ContextDigest::from_bytes([1; 32]));
@@ -107,6 +111,7 @@ pub(super) async fn another_context_is_charged_like_a_wrong_guess<F: EngineFixtu
     assert!(is_right(&bench.give(check).await));
 }
 
+/// Shows: A6.
 pub(super) async fn a_code_is_good_for_its_own_verification_only<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let (alice, bob) = (bench.open(ALICE).await, bench.open(BOB).await);

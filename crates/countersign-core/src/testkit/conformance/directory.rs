@@ -119,6 +119,7 @@ pub(super) async fn of_several_users_of_an_address_the_last_changed_is_found<F: 
     assert_eq!(find(&bench, address).await.map(|user| user.id), Some([2; 16]));
 }
 
+/// Shows: P14.
 pub(super) async fn who_has_proven_an_address_is_found_before_who_only_claims_it<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     assert!(put(&bench, StoredUser { phone_verified: true, ..user(&bench, 1, ALICE) }, None).await);

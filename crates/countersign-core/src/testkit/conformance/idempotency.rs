@@ -15,6 +15,7 @@ fn claiming<F: EngineFixture>(bench: &Bench<F>, claim: IdempotencyClaim) -> Star
     StartCommand { idempotency: Some(claim), ..bench.start_of(ALICE) }
 }
 
+/// Shows: I8.
 pub(super) async fn a_repeated_start_gets_the_same_answer_and_has_one_effect<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let (first, at) = match bench.engine().start(claiming(&bench, claim(1, 1))).await.expect("start") {
@@ -39,6 +40,7 @@ pub(super) async fn a_repeated_resend_sends_once<F: EngineFixture>() {
     assert_eq!(bench.record(verification.id).await.verification.sends_used, 2);
 }
 
+/// Shows: A5.
 pub(super) async fn a_repeated_check_is_charged_once_and_approved_twice<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -56,6 +58,7 @@ pub(super) async fn a_repeated_check_is_charged_once_and_approved_twice<F: Engin
     assert_eq!(bench.windows(ALICE).await.failed_checks_day, 1);
 }
 
+/// Shows: O6.
 pub(super) async fn one_key_for_two_requests_is_a_mismatch<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     opened(fresh(bench.engine().start(claiming(&bench, claim(1, 1))).await.expect("start")));
@@ -64,6 +67,7 @@ pub(super) async fn one_key_for_two_requests_is_a_mismatch<F: EngineFixture>() {
     assert_eq!(bench.windows(BOB).await.starts_hour, 0);
 }
 
+/// Shows: O6.
 pub(super) async fn keys_of_two_tenants_are_two_keys<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     opened(fresh(bench.engine().start(claiming(&bench, claim(1, 1))).await.expect("start")));
@@ -71,6 +75,7 @@ pub(super) async fn keys_of_two_tenants_are_two_keys<F: EngineFixture>() {
     opened(fresh(bench.engine().start(claiming(&bench, claim(1, 2))).await.expect("start")));
 }
 
+/// Shows: O6.
 pub(super) async fn an_answer_is_kept_for_a_day<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     opened(fresh(bench.engine().start(claiming(&bench, claim(1, 1))).await.expect("start")));
@@ -80,6 +85,7 @@ pub(super) async fn an_answer_is_kept_for_a_day<F: EngineFixture>() {
     opened(fresh(bench.engine().start(claiming(&bench, claim(1, 1))).await.expect("start")));
 }
 
+/// Shows: O6.
 pub(super) async fn a_stored_answer_holds_no_code<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let start = || StartCommand { delivery: Delivery::Return, ..claiming(&bench, claim(1, 1)) };

@@ -53,6 +53,7 @@ pub(super) async fn of_two_full_windows_the_longer_wait_counts<F: EngineFixture>
 }
 
 /// The first failure is one second older than the others, so that the hold ends with it.
+/// Shows: A1.
 pub(super) async fn twenty_failed_checks_hold_until_the_oldest_is_a_day_old<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     for second in 0..4 {
@@ -82,6 +83,7 @@ pub(super) async fn while_held_nothing_is_compared_and_nothing_charged<F: Engine
     assert_eq!(bench.windows(ALICE).await.failed_checks_day, 2);
 }
 
+/// Shows: N3.
 pub(super) async fn a_row_of_failures_holds_until_an_administrator_releases<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.caps.recipient.hold_after = 5;
@@ -107,6 +109,7 @@ pub(super) async fn a_release_forgives_failures_and_no_starts<F: EngineFixture>(
     assert_eq!((windows.starts_hour, windows.sends_hour), (1, 1));
 }
 
+/// Shows: N3.
 pub(super) async fn a_right_code_ends_the_row_of_failures_and_not_the_days<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -118,6 +121,7 @@ pub(super) async fn a_right_code_ends_the_row_of_failures_and_not_the_days<F: En
     assert_eq!((windows.consecutive_failures, windows.failed_checks_day), (0, 1));
 }
 
+/// Shows: A20.
 pub(super) async fn a_client_address_opens_no_more_than_its_cap<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.caps.client_starts_per_hour = Some(2);
@@ -129,6 +133,7 @@ pub(super) async fn a_client_address_opens_no_more_than_its_cap<F: EngineFixture
     opened(bench.start(from(2, MAIL)).await);
 }
 
+/// Shows: P18.
 pub(super) async fn the_tenants_failed_checks_stop_checks_and_sends<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.caps.tenant_failed_checks_per_day = 5;
@@ -142,6 +147,7 @@ pub(super) async fn the_tenants_failed_checks_stop_checks_and_sends<F: EngineFix
     bench.open(MAIL).await;
 }
 
+/// Shows: A20.
 pub(super) async fn what_a_tenant_spends_a_day_stays_under_its_cap<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.caps.tenant_spend_per_day_micros = Some(100);
@@ -166,6 +172,7 @@ pub(super) async fn limits_of_one_tenant_do_not_touch_another<F: EngineFixture>(
 }
 
 /// A resend, a new start, another purpose: one budget of guesses in all.
+/// Shows: I2, A3, P10.
 pub(super) async fn no_detour_buys_a_twenty_first_guess<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.caps.recipient.starts_per_hour = 100;

@@ -19,6 +19,7 @@ pub(super) async fn give<F: EngineFixture>(bench: &Bench<F>, command: NonceComma
     bench.engine().spend_nonce(command).await.expect("spend")
 }
 
+/// Shows: A8.
 pub(super) async fn a_nonce_is_fresh_once_and_seen_ever_after<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     assert_eq!(spend(&bench, 1).await, NonceOutcome::Fresh);
@@ -45,6 +46,7 @@ pub(super) async fn nonces_of_two_tenants_are_two_nonces<F: EngineFixture>() {
 }
 
 /// Also when it is presented again meanwhile, and however often there is a sweep.
+/// Shows: A8.
 pub(super) async fn a_nonce_is_kept_until_its_last_instant<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     spend(&bench, 1).await;
@@ -69,6 +71,7 @@ pub(super) async fn a_nonce_that_ran_out_is_swept_and_may_come_again<F: EngineFi
     assert_eq!(spend(&bench, 1).await, NonceOutcome::Fresh);
 }
 
+/// Shows: I6, A8.
 pub(super) async fn a_clock_set_back_forgets_no_nonce<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.at_second(90);
@@ -92,6 +95,7 @@ pub(super) async fn a_nonce_whose_time_is_over_is_refused<F: EngineFixture>() {
     }
 }
 
+/// Shows: A8.
 pub(super) async fn a_full_budget_refuses_and_forgets_nothing<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let of_three = |bench: &Bench<F>, key| {

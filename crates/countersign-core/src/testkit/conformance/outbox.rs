@@ -38,6 +38,7 @@ pub(super) async fn a_claim_takes_no_more_than_it_asked_for<F: EngineFixture>() 
     assert_eq!(claim().await.len(), 0);
 }
 
+/// Shows: I4.
 pub(super) async fn a_message_is_submitted_three_times_at_most<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     bench.open(ALICE).await;
@@ -66,6 +67,7 @@ pub(super) async fn a_failed_message_waits_as_long_as_told<F: EngineFixture>() {
     assert_eq!((again.submissions, again.tried), (2, provider.into_iter().collect()));
 }
 
+/// Shows: I4.
 pub(super) async fn the_third_failure_is_the_last<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     bench.open(ALICE).await;
@@ -85,6 +87,7 @@ pub(super) async fn a_code_that_died_is_not_submitted<F: EngineFixture>() {
     assert_eq!((&message.state, is_wiped(message)), (&abandoned(Abandoned::Expired), true));
 }
 
+/// Shows: I9.
 pub(super) async fn what_is_taken_is_final_and_wiped<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     bench.open(ALICE).await;
@@ -96,6 +99,7 @@ pub(super) async fn what_is_taken_is_final_and_wiped<F: EngineFixture>() {
     assert!(bench.claim().await.is_empty());
 }
 
+/// Shows: I9.
 pub(super) async fn what_is_given_up_is_final_and_wiped<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     bench.open(ALICE).await;

@@ -65,6 +65,7 @@ async fn open_with_code<F: EngineFixture>(bench: &Bench<F>) -> (crate::ids::Veri
     (verification.id, bench.code(verification.id).await)
 }
 
+/// Shows: I1.
 pub(super) async fn of_64_parallel_right_codes_one_wins<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let (id, code) = open_with_code(&bench).await;
@@ -75,6 +76,7 @@ pub(super) async fn of_64_parallel_right_codes_one_wins<F: EngineFixture>() {
     assert_eq!(bench.record(id).await.verification.checks_used, 1);
 }
 
+/// Shows: I2, A2.
 pub(super) async fn of_100_parallel_wrong_codes_five_are_compared<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let (id, code) = open_with_code(&bench).await;
@@ -85,6 +87,7 @@ pub(super) async fn of_100_parallel_wrong_codes_five_are_compared<F: EngineFixtu
     assert_eq!(bench.windows(ALICE).await.failed_checks_day, 5);
 }
 
+/// Shows: N8, A2, P8.
 pub(super) async fn right_codes_among_many_wrong_ones_win_once_at_most<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let (id, code) = open_with_code(&bench).await;
@@ -107,6 +110,7 @@ pub(super) async fn parallel_starts_open_one_verification<F: EngineFixture>() {
     assert_eq!(bench.windows(ALICE).await.sends_hour, 1);
 }
 
+/// Shows: I5.
 pub(super) async fn parallel_starts_never_pass_the_cap<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let purpose = |n: u32| format!("purpose-{n}").parse().expect("a purpose");
@@ -116,6 +120,7 @@ pub(super) async fn parallel_starts_never_pass_the_cap<F: EngineFixture>() {
     assert_eq!((accepted, bench.windows(ALICE).await.starts_hour), (5, 5));
 }
 
+/// Shows: I8.
 pub(super) async fn parallel_requests_with_one_key_have_one_effect<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let start = || StartCommand { idempotency: Some(claim(1, 1)), ..bench.start_of(ALICE) };
@@ -134,6 +139,7 @@ pub(super) async fn parallel_requests_with_one_key_have_one_effect<F: EngineFixt
     }
 }
 
+/// Shows: P21.
 pub(super) async fn no_message_goes_to_two_dispatchers<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     for number in 0..20 {
@@ -188,6 +194,7 @@ pub(super) async fn of_parallel_changes_of_one_user_none_is_lost<F: EngineFixtur
     assert_eq!((user.contact_changes.len(), user.sequence), (16, 17));
 }
 
+/// Shows: A8.
 pub(super) async fn of_100_parallel_nonces_one_is_fresh<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let spends = (0..100).map(|_| {

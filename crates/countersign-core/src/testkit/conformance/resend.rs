@@ -21,6 +21,7 @@ pub(super) async fn a_resend_repeats_the_code<F: EngineFixture>() {
     assert!(is_right(&bench.check(verification.id, &code).await));
 }
 
+/// Shows: A4.
 pub(super) async fn a_new_code_voids_the_older_in_the_same_commit<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.terms.resend_code = ResendCode::New;
@@ -34,6 +35,7 @@ pub(super) async fn a_new_code_voids_the_older_in_the_same_commit<F: EngineFixtu
     assert!(is_right(&bench.check(verification.id, &new).await));
 }
 
+/// Shows: O5.
 pub(super) async fn the_cool_down_grows_and_is_exact_to_the_millisecond<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;

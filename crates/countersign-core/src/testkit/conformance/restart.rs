@@ -25,6 +25,7 @@ pub(super) async fn a_restart_keeps_what_is_pending_and_its_checks<F: EngineFixt
     assert_eq!(rejection(&bench.check(verification.id, &code).await), Rejection::Exhausted);
 }
 
+/// Shows: I1, P29.
 pub(super) async fn a_restart_revives_no_used_code<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -35,6 +36,7 @@ pub(super) async fn a_restart_revives_no_used_code<F: EngineFixture>() {
     assert_eq!(rejection(&bench.check(verification.id, &code).await), Rejection::AlreadyUsed);
 }
 
+/// Shows: I2.
 pub(super) async fn a_restart_keeps_counters_and_holds<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.caps.recipient.hold_after = 5;
@@ -53,6 +55,7 @@ pub(super) async fn a_restart_keeps_counters_and_holds<F: EngineFixture>() {
     assert!(matches!(refusal(&bench.start(bench.start_of(BOB)).await), Refusal::TenantBudget { .. }));
 }
 
+/// Shows: I8.
 pub(super) async fn a_restart_keeps_answers<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -80,6 +83,7 @@ pub(super) async fn a_restart_keeps_messages_and_leases<F: EngineFixture>() {
     assert!(matches!(stored.state, MessageState::Sent { .. }));
 }
 
+/// Shows: I6.
 pub(super) async fn a_restart_turns_no_clock_back<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -104,6 +108,7 @@ pub(super) async fn a_restart_keeps_users_and_the_audit_log<F: EngineFixture>() 
     assert_eq!((bench.engine().audit_head().await.expect("read"), bench.audit().await), (head, log));
 }
 
+/// Shows: A8.
 pub(super) async fn a_restart_keeps_nonces_and_their_number<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let of_two = |bench: &Bench<F>, key| {

@@ -141,6 +141,7 @@ pub(super) async fn a_send_to_several_is_refused_where_the_checks_of_one_are_use
     assert_eq!(refusal(&bench.start(send).await), Refusal::ChecksExhausted { retry_after: 540 * SECOND });
 }
 
+/// Shows: A4.
 pub(super) async fn a_new_shared_code_recalls_the_old_one_everywhere<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.terms.resend_code = ResendCode::New;

@@ -13,6 +13,7 @@ use crate::testkit::commands::{code, recipient_keys};
 use crate::verification::disclose;
 use crate::verification::{RecipientLedger, Status};
 
+/// Shows: P30.
 pub(super) async fn a_start_commits_the_verification_and_its_message_together<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -178,6 +179,7 @@ pub(super) async fn purposes_do_not_see_each_other<F: EngineFixture>() {
     assert!(is_right(&bench.give(bench.check_of_address(ALICE, &login_code)).await));
 }
 
+/// Shows: A6.
 pub(super) async fn tenants_do_not_see_each_other<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let theirs = bench.open(ALICE).await;

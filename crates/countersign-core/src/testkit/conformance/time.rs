@@ -20,6 +20,7 @@ pub(super) async fn a_closed_window_is_written_as_expired<F: EngineFixture>() {
     assert_eq!((stored.status, stored.ended_at), (Status::Expired, Some(verification.expires_at)));
 }
 
+/// Shows: O8.
 pub(super) async fn a_day_after_the_end_the_address_and_the_notes_are_gone<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let metadata = [("order".to_owned(), "42".to_owned())].into();
@@ -37,6 +38,7 @@ pub(super) async fn a_day_after_the_end_the_address_and_the_notes_are_gone<F: En
 }
 
 /// The outbox forgets with the verification, even where no dispatcher ever ran.
+/// Shows: I9.
 pub(super) async fn a_closed_window_leaves_no_payload<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -45,6 +47,7 @@ pub(super) async fn a_closed_window_leaves_no_payload<F: EngineFixture>() {
     assert!(bench.record(verification.id).await.messages.iter().all(is_wiped));
 }
 
+/// Shows: O8, P2.
 pub(super) async fn thirty_days_after_the_end_nothing_is_left<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -65,6 +68,7 @@ pub(super) async fn thirty_days_after_the_end_nothing_is_left<F: EngineFixture>(
 }
 
 /// A day after the last event for a recipient, an hour for a client, a day for an answer.
+/// Shows: P2.
 pub(super) async fn counters_and_answers_that_ran_out_are_forgotten<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let start =
@@ -110,6 +114,7 @@ pub(super) async fn a_sweep_takes_no_more_than_it_asked_for<F: EngineFixture>() 
     assert!(!bench.engine().sweep(2, bench.now()).await.expect("sweep").did_something());
 }
 
+/// Shows: I6.
 pub(super) async fn a_clock_set_back_gives_no_code_more_life<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;
@@ -121,6 +126,7 @@ pub(super) async fn a_clock_set_back_gives_no_code_more_life<F: EngineFixture>()
     assert!(bench.claim().await.iter().all(|message| message.verification != verification.id));
 }
 
+/// Shows: I6.
 pub(super) async fn a_clock_set_back_shortens_no_cool_down_and_frees_no_counter<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.at_second(3_600);

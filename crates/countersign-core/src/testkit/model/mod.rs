@@ -78,6 +78,7 @@ const EVERYTHING: [&str; 37] = [
 #[macro_export]
 macro_rules! storage_model {
     ($fixture:ty) => {
+        /// Shows: I2, I5, I6, R5, A1, A3.
         #[test]
         fn the_engine_agrees_with_the_model() {
             $crate::testkit::model::run::<$fixture>();

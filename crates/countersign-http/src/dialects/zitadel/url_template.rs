@@ -75,6 +75,7 @@ mod tests {
         }
     }
 
+    /// Shows: A15.
     #[test]
     fn a_user_id_stays_within_its_place() {
         let template = UrlTemplate::parse("https://example.com/{{.UserID}}/{{.OrgID}}?c={{.Code}}").unwrap();

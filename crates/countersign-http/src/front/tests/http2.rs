@@ -161,6 +161,7 @@ async fn one_port_speaks_both() {
     assert_eq!(client.get("/").await.unwrap().status, 200);
 }
 
+/// Shows: A22.
 #[tokio::test]
 async fn too_much_is_refused_by_kind_and_the_connection_goes_on() {
     let server = Server::start(quick()).await;
@@ -184,6 +185,7 @@ async fn too_much_is_refused_by_kind_and_the_connection_goes_on() {
     }
 }
 
+/// Shows: A22.
 #[tokio::test]
 async fn the_largest_head_and_the_largest_body_are_read() {
     let server = Server::start(quick()).await;
@@ -196,6 +198,7 @@ async fn the_largest_head_and_the_largest_body_are_read() {
     }
 }
 
+/// Shows: A14.
 #[tokio::test]
 async fn what_http_1_would_not_take_as_a_head_is_answered_400() {
     let server = Server::start(quick()).await;
@@ -244,6 +247,7 @@ async fn trailers_reach_the_client() {
     assert_eq!(answer.trailers.unwrap()["grpc-status"], "0");
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_slow_body_is_answered_408_while_others_are_served() {
     let server = Server::start(quick()).await;
@@ -256,6 +260,7 @@ async fn a_slow_body_is_answered_408_while_others_are_served() {
     assert_eq!(client.get("/").await.unwrap().status, 200);
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_preface_that_trickles_in_does_not_buy_time() {
     let server = Server::start(quick()).await;
@@ -287,6 +292,7 @@ async fn a_preface_in_pieces_is_understood_if_it_is_in_time() {
     }
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_client_that_never_asks_anything_is_closed_like_a_silent_one() {
     let server = Server::start(FrontOptions { idle_timeout: Duration::from_secs(60), ..quick() }).await;
@@ -296,6 +302,7 @@ async fn a_client_that_never_asks_anything_is_closed_like_a_silent_one() {
     assert!(begun.elapsed() < Duration::from_secs(2));
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_head_that_is_never_complete_ends_the_connection() {
     let server = Server::start(FrontOptions { idle_timeout: Duration::from_secs(60), ..quick() }).await;
@@ -313,6 +320,7 @@ async fn a_head_that_is_never_complete_ends_the_connection() {
     assert!(begun.elapsed() < Duration::from_millis(800));
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn a_head_of_countless_frames_ends_the_connection() {
     let server = Server::start(quick()).await;
@@ -322,6 +330,7 @@ async fn a_head_of_countless_frames_ends_the_connection() {
     assert_eq!(farewell(&frames), Some(Reason::ENHANCE_YOUR_CALM), "{frames:?}");
 }
 
+/// Shows: A21.
 #[tokio::test]
 async fn requests_taken_back_in_masses_end_the_connection() {
     let server = Server::start(quick()).await;
@@ -332,6 +341,7 @@ async fn requests_taken_back_in_masses_end_the_connection() {
     assert_eq!(statuses(&server.exchange(GET).await), ["200"]);
 }
 
+/// Shows: O3.
 #[tokio::test]
 async fn one_request_too_many_on_a_connection_is_refused() {
     let server = Server::start(quick()).await;
@@ -350,6 +360,7 @@ async fn one_request_too_many_on_a_connection_is_refused() {
     }
 }
 
+/// Shows: O3.
 #[tokio::test]
 async fn requests_at_a_time_are_limited_over_all_connections() {
     let server = Server::start(FrontOptions { max_connections: 2, ..quick() }).await;
@@ -407,6 +418,7 @@ async fn a_leaving_service_answers_and_ends_each_http_2_connection() {
     tokio::time::timeout(Duration::from_secs(2), client.ended).await.expect("it ends").unwrap().unwrap();
 }
 
+/// Shows: O2.
 #[tokio::test]
 async fn stopping_finishes_the_streams_under_way_and_closes_idle_connections() {
     let server = Server::start(FrontOptions { idle_timeout: Duration::from_secs(60), ..quick() }).await;

@@ -53,6 +53,7 @@ async fn a_disabled_tenant_does_nothing() {
     }
 }
 
+/// Shows: K3.
 #[tokio::test]
 async fn a_key_without_the_scope_does_nothing_and_is_told_which_one_it_lacks() {
     let app = TestApp::new();
@@ -71,6 +72,7 @@ async fn a_key_without_the_scope_does_nothing_and_is_told_which_one_it_lacks() {
     "#);
 }
 
+/// Shows: A6.
 #[tokio::test]
 async fn another_tenant_s_id_is_an_unknown_id() {
     let app = TestApp::new();

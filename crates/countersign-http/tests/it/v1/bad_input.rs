@@ -87,6 +87,7 @@ async fn a_body_that_is_no_json_object_is_malformed_everywhere() {
     victim.assert_untouched().await;
 }
 
+/// Shows: A11.
 #[tokio::test]
 async fn a_member_that_stands_twice_or_is_unknown_is_named() {
     let victim = Victim::new().await;
@@ -151,6 +152,7 @@ async fn a_member_of_the_wrong_kind_is_named_and_its_value_is_not_repeated() {
     victim.assert_untouched().await;
 }
 
+/// Shows: A12.
 #[tokio::test]
 async fn odd_characters_in_a_code_cost_nothing() {
     let victim = Victim::new().await;
@@ -178,6 +180,7 @@ async fn odd_characters_in_a_code_cost_nothing() {
     victim.assert_untouched().await;
 }
 
+/// Shows: A12.
 #[tokio::test]
 async fn odd_characters_in_an_address_make_it_no_address() {
     let victim = Victim::new().await;

@@ -95,6 +95,7 @@ async fn a_late_code_is_expired_and_a_canceled_one_canceled() {
     assert_eq!(app.check(&id, &code).await, (false, "canceled".into()));
 }
 
+/// Shows: N14.
 #[tokio::test]
 async fn a_check_repeats_the_context_exactly() {
     let app = TestApp::new();

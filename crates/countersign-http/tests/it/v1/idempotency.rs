@@ -23,6 +23,7 @@ async fn a_repeated_start_has_one_effect_and_the_same_bytes() {
     assert!(app.sent().await.is_empty());
 }
 
+/// Shows: A5.
 #[tokio::test]
 async fn a_repeated_check_has_one_effect() {
     let app = TestApp::new();
@@ -75,6 +76,7 @@ async fn keys_belong_to_their_tenant() {
     assert_ne!(other.json()["id"], first["id"]);
 }
 
+/// Shows: O6.
 #[tokio::test]
 async fn a_replayed_answer_holds_no_code() {
     let app = TestApp::new();

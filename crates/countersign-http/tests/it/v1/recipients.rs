@@ -60,6 +60,7 @@ async fn a_hold_is_seen_and_lifted_by_an_administrator_with_an_audit_entry() {
     app.start(ALICE).await;
 }
 
+/// Shows: O9.
 #[tokio::test]
 async fn erasing_cancels_what_is_pending_and_keeps_what_is_counted() {
     let app = TestApp::new();

@@ -205,6 +205,7 @@ async fn a_channel_must_reach_the_address_and_be_carried() {
     }
 }
 
+/// Shows: A20.
 #[tokio::test]
 async fn a_country_that_is_not_on_the_list_is_blocked() {
     let app = TestApp::with(|tenant| tenant.policy.allowed_regions = vec!["DE".into()]);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::{ALICE, Call, TestApp};
 
+/// Shows: I7.
 #[tokio::test]
 async fn without_the_store_every_call_says_so_and_nothing_is_approved() {
     let app = TestApp::new();

@@ -15,6 +15,7 @@ use countersign_core::verification::Status;
 use super::{Store, quiet, recipient};
 use crate::sqlite::{BackupError, backup};
 
+/// Shows: I3.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_was_answered_survives_a_kill_at_any_moment() {
     let bench = Arc::new(Store::bench(quiet()));
@@ -52,6 +53,7 @@ async fn whatever_was_answered_survives_a_kill_at_any_moment() {
     }
 }
 
+/// Shows: I3.
 #[tokio::test]
 async fn a_kill_inside_a_commit_leaves_all_or_nothing() {
     let bench = Store::bench(quiet());
@@ -75,6 +77,7 @@ async fn backed_up(bench: &Bench<Store>) -> std::path::PathBuf {
     to
 }
 
+/// Shows: R17.
 #[tokio::test]
 async fn a_backup_is_one_private_file_and_overwrites_nothing() {
     let bench = Store::bench(quiet());
@@ -92,6 +95,7 @@ async fn a_backup_is_one_private_file_and_overwrites_nothing() {
     assert_eq!(leftovers.count(), 0);
 }
 
+/// Shows: I1, R17.
 #[tokio::test]
 async fn a_restored_backup_revives_no_code() {
     let bench = Store::bench(quiet());
@@ -128,6 +132,7 @@ async fn a_restored_backup_revives_no_code() {
     assert_eq!(bench.status(bobs.id).await, Status::Pending);
 }
 
+/// Shows: R17.
 #[tokio::test]
 async fn a_restored_backup_sends_nothing_of_before() {
     let bench = Store::bench(quiet());
@@ -138,6 +143,7 @@ async fn a_restored_backup_sends_nothing_of_before() {
     assert_eq!(restored.open_messages(verification.id).await, []);
 }
 
+/// Shows: R17.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_load_is_one_state() {
     let bench = Arc::new(Store::bench(quiet()));
@@ -168,6 +174,7 @@ async fn a_backup_under_load_is_one_state() {
     assert!(verifier.finish(head.as_ref()).unwrap() > 1);
 }
 
+/// Shows: R17.
 #[tokio::test]
 async fn a_closed_store_can_be_backed_up_too() {
     let mut bench = Store::bench(quiet());

@@ -21,6 +21,7 @@ fn holds(store: &Store, wanted: &[u8]) -> bool {
     files.iter().any(|file| file.windows(wanted.len()).any(|window| window == wanted))
 }
 
+/// Shows: I9.
 #[tokio::test]
 async fn a_payload_is_nowhere_on_the_disk_soon_after_a_provider_took_it() {
     let bench = Store::bench(SqliteOptions { empty_log_every: Duration::from_millis(200), ..quiet() });
@@ -44,6 +45,7 @@ async fn wait_until_gone(store: &Store, wanted: &[u8]) {
     }
 }
 
+/// Shows: O9.
 #[tokio::test]
 async fn an_erased_address_is_nowhere_on_the_disk_soon_after() {
     let bench = Store::bench(SqliteOptions { empty_log_every: Duration::from_millis(200), ..quiet() });

@@ -56,6 +56,7 @@ async fn act(bench: &Bench<Store>, step: u32) {
     bench.cancel(verification.id).await;
 }
 
+/// Shows: I3.
 #[tokio::test]
 async fn a_kill_at_any_moment_of_a_round_loses_nothing_of_any_recipient() {
     let bench = with_rounds_of(12);
@@ -97,6 +98,7 @@ async fn act_at_once(bench: &Arc<Bench<Store>>, rng: &mut StdRng) {
     running.join_all().await;
 }
 
+/// Shows: I3, R1.
 #[tokio::test]
 async fn a_kill_loses_nothing_whatever_batches_went_before() {
     for seed in 0..8 {
@@ -120,6 +122,7 @@ async fn a_kill_loses_nothing_whatever_batches_went_before() {
     }
 }
 
+/// Shows: I3.
 #[tokio::test]
 async fn a_batch_that_is_undone_in_the_middle_of_a_round_loses_nothing_either() {
     let bench = Arc::new(with_rounds_of(6));
@@ -140,6 +143,7 @@ async fn a_batch_that_is_undone_in_the_middle_of_a_round_loses_nothing_either() 
     }
 }
 
+/// Shows: I3.
 #[tokio::test]
 async fn a_kill_loses_no_change_that_was_made_and_sorted_in_by_one_batch() {
     let bench = Arc::new(with_rounds_of(1_000_000));

@@ -80,6 +80,7 @@ async fn a_damaged_verification_says_so_and_does_not_keep_the_sweep_from_the_oth
     assert_eq!(bench.sweep().await.expired, 1);
 }
 
+/// Shows: P2.
 #[tokio::test]
 async fn a_store_is_as_small_as_before_once_everything_has_run_out() {
     let bench = Store::bench(quiet());

@@ -134,6 +134,7 @@ fn drive_all(address: SocketAddr, webhook: &Webhook, canaries: &[Canary]) -> Vec
     })
 }
 
+/// Shows: I9, N11, A18, O10.
 #[test]
 fn no_code_no_recipient_and_no_key_leaves_a_trace() {
     let webhook = Webhook::start();

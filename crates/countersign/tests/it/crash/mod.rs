@@ -30,6 +30,7 @@ fn cycles() -> u32 {
         .map_or(50, |n| n.parse().expect("COUNTERSIGN_CRASH_CYCLES is a number"))
 }
 
+/// Shows: I1, I3, I4, R1.
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_happens_twice_when_the_node_is_killed_under_load() {
     let phone = Arc::new(Phone::start());

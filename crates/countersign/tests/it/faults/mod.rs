@@ -83,6 +83,7 @@ fn is_unavailable((status, body): &(u16, Value)) -> bool {
     *status == 503 && body["type"] == "/problems/unavailable"
 }
 
+/// Shows: I7, R3, O1.
 #[test]
 fn a_stalled_disk_is_answered_503_and_nothing_is_approved_or_sent_until_it_moves_again() {
     let node = Faulty::start();
@@ -104,6 +105,7 @@ fn a_stalled_disk_is_answered_503_and_nothing_is_approved_or_sent_until_it_moves
     node.running.kill();
 }
 
+/// Shows: R3.
 #[test]
 fn a_full_disk_is_answered_503_and_works_again_when_there_is_room() {
     let node = Faulty::start();
@@ -128,6 +130,7 @@ fn a_full_disk_is_answered_503_and_works_again_when_there_is_room() {
     node.running.kill();
 }
 
+/// Shows: I3, R3.
 #[test]
 fn a_failed_sync_is_never_tried_again_the_node_leaves_and_its_successor_has_all_that_was_acknowledged() {
     let mut node = Faulty::start();

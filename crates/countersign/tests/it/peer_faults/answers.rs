@@ -7,6 +7,7 @@ use crate::support::{Answer, TestApp};
 
 /// Peer fault 1: the answer to a wrong guess carried the right code; so did those to a start, a look
 /// and a lock-out.
+/// Shows: A18, P1.
 #[tokio::test]
 async fn no_answer_on_any_path_shows_the_code() {
     let app = TestApp::new();
@@ -35,6 +36,7 @@ fn shows(answer: &Answer, code: &str) -> bool {
 }
 
 /// Peer fault 5: a link with the code in it verified, and a mail scanner followed the link.
+/// Shows: A24, P5.
 #[tokio::test]
 async fn looking_changes_nothing() {
     let app = TestApp::new();

@@ -7,6 +7,7 @@ use crate::support::TestApp;
 
 /// Peer fault 3: the start counted as a try and the limit was tested after adding, so that the last
 /// try refused the right code.
+/// Shows: P3.
 #[tokio::test]
 async fn the_fifth_of_five_guesses_is_accepted_when_it_is_right() {
     let app = TestApp::new();
@@ -18,6 +19,7 @@ async fn the_fifth_of_five_guesses_is_accepted_when_it_is_right() {
 }
 
 /// Peer fault 10: tries were kept with the code, and a new send set them to zero.
+/// Shows: A3, P10.
 #[tokio::test]
 async fn a_resend_brings_no_guesses_back() {
     let app = TestApp::new();
@@ -32,6 +34,7 @@ async fn a_resend_brings_no_guesses_back() {
 
 /// Peer fault 11: a wrong guess deleted the row and wrote it again; a resend or a right guess in the
 /// gap met the old code, or none.
+/// Shows: P11.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_guess_a_resend_and_a_right_guess_may_meet() {
     let app = TestApp::on_sqlite();
@@ -61,6 +64,7 @@ async fn guesses_are_counted_wherever_they_come_from() {
 
 /// Peer faults 18 and 39: tries were limited per code and codes were not, so that one guess each was
 /// sprayed over many of them.
+/// Shows: A1, P18, P39.
 #[tokio::test]
 async fn guesses_are_capped_per_recipient_over_all_verifications() {
     let app = TestApp::new();
@@ -93,6 +97,7 @@ async fn every_dialect_counts_in_the_same_ledger() {
 }
 
 /// Peer fault 32: one limit was not looked at while another was switched on.
+/// Shows: P32.
 #[tokio::test]
 async fn of_two_limits_the_stricter_one_wins() {
     let app = TestApp::new();
@@ -109,6 +114,7 @@ async fn of_two_limits_the_stricter_one_wins() {
 }
 
 /// Peer fault 33: the answer to a locked-out guess told whether the code was right.
+/// Shows: P33.
 #[tokio::test]
 async fn the_answer_to_a_guess_too_many_does_not_depend_on_the_code() {
     let app = TestApp::new();
@@ -119,6 +125,7 @@ async fn the_answer_to_a_guess_too_many_does_not_depend_on_the_code() {
 }
 
 /// Peer fault 35: the lock-out was written in the failed request's transaction and rolled back with it.
+/// Shows: P35.
 #[tokio::test]
 async fn a_guess_stays_charged_though_its_answer_is_an_error() {
     let app = TestApp::on_sqlite();

@@ -9,6 +9,7 @@ use super::{MAILBOX, NUMBER, OTHER_NUMBER, check, guess_wrong, login, resend, st
 use crate::support::{Answer, TestApp};
 
 /// Peer fault 4: an option of the check kept the code, so that it was accepted again and again.
+/// Shows: A5, P4.
 #[tokio::test]
 async fn approved_is_final() {
     let app = TestApp::new();
@@ -23,6 +24,7 @@ async fn approved_is_final() {
 }
 
 /// Peer fault 9: the code of a password reset was good again after it had been used.
+/// Shows: P9.
 #[tokio::test]
 async fn the_code_of_a_password_reset_is_good_once() {
     let app = TestApp::new();
@@ -33,6 +35,7 @@ async fn the_code_of_a_password_reset_is_good_once() {
 }
 
 /// Peer faults 8 and 37: parallel checks read the row before any of them deleted or closed it.
+/// Shows: I1, P8, P37.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_64_parallel_right_codes_one_is_accepted() {
     let app = Arc::new(TestApp::on_sqlite());
@@ -43,6 +46,7 @@ async fn of_64_parallel_right_codes_one_is_accepted() {
 }
 
 /// Peer faults 8 and 37, the other half: parallel wrong guesses were counted as one.
+/// Shows: N12, P8, P37.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_64_parallel_wrong_codes_five_are_compared() {
     let app = Arc::new(TestApp::on_sqlite());
@@ -62,6 +66,7 @@ async fn at_once(app: &Arc<TestApp>, id: &str, code: &str) -> Vec<Value> {
 }
 
 /// Peer fault 14: a code adopted an account that somebody else had opened for the address.
+/// Shows: N10, A6.
 #[tokio::test]
 async fn a_code_is_good_only_for_the_tenant_that_had_it_sent() {
     let app = TestApp::new();
@@ -75,6 +80,7 @@ async fn a_code_is_good_only_for_the_tenant_that_had_it_sent() {
 }
 
 /// Peer fault 15: a proof that was not finished was reported as if it were.
+/// Shows: P15.
 #[tokio::test]
 async fn nothing_but_the_right_code_is_ever_reported_as_approved() {
     let app = TestApp::new();
@@ -89,6 +95,7 @@ async fn nothing_but_the_right_code_is_ever_reported_as_approved() {
 }
 
 /// Peer fault 19: one code served as first and as second factor.
+/// Shows: N6, P19.
 #[tokio::test]
 async fn a_code_is_good_for_its_own_purpose_only() {
     let app = TestApp::new();
@@ -100,6 +107,7 @@ async fn a_code_is_good_for_its_own_purpose_only() {
 }
 
 /// Peer fault 26: a code that was sent to one phone reset another user's password.
+/// Shows: N6, P26.
 #[tokio::test]
 async fn a_code_is_good_for_its_own_recipient_only() {
     let app = TestApp::new();
@@ -111,6 +119,7 @@ async fn a_code_is_good_for_its_own_recipient_only() {
 }
 
 /// Peer fault 34: expiry was looked at on one of two paths.
+/// Shows: N2, P34.
 #[tokio::test]
 async fn an_expired_code_is_refused_on_every_path() {
     let app = TestApp::new();

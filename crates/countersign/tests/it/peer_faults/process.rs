@@ -8,6 +8,7 @@ const MAILBOX: &str = "canary-mailbox@example.com";
 const NUMBER: &str = "+12125550199";
 
 /// Peer fault 29: tries were counted in the process, and a restart cleared them.
+/// Shows: P29.
 #[test]
 fn guesses_stay_counted_over_a_restart() {
     let installation = Installation::new("");
@@ -24,6 +25,7 @@ fn guesses_stay_counted_over_a_restart() {
 }
 
 /// Peer fault 30: a log line had the number and the code. Here the log is at its most talkative.
+/// Shows: P30, P31.
 #[test]
 fn neither_log_nor_metrics_nor_store_show_a_code_or_a_recipient() {
     let installation = Installation::new("log.filter = 'trace'");

@@ -9,6 +9,7 @@ use super::{MAILBOX, NUMBER, check, login, resend, zap};
 use crate::support::TestApp;
 
 /// Peer fault 6: limits were per id, and ids are free.
+/// Shows: I5, O5, P6.
 #[tokio::test]
 async fn starts_are_capped_per_recipient_over_all_ids() {
     let app = TestApp::new();
@@ -24,6 +25,7 @@ async fn starts_are_capped_per_recipient_over_all_ids() {
 }
 
 /// Peer fault 7: a resend needed no credential and had no cool-down.
+/// Shows: P7.
 #[tokio::test]
 async fn a_resend_needs_a_key_and_waits() {
     let app = TestApp::new();
@@ -35,6 +37,7 @@ async fn a_resend_needs_a_key_and_waits() {
 }
 
 /// Peer fault 12: a limit per network address took every IPv6 address for another client.
+/// Shows: A20, P12.
 #[tokio::test]
 async fn addresses_of_one_ipv6_network_are_one_client() {
     let app = TestApp::new();
@@ -47,6 +50,7 @@ async fn addresses_of_one_ipv6_network_are_one_client() {
 }
 
 /// Peer fault 12, the other half: an IPv4 address written as IPv6 was another client.
+/// Shows: P12.
 #[tokio::test]
 async fn both_spellings_of_an_ipv4_address_are_one_client() {
     let app = TestApp::new();
@@ -64,6 +68,7 @@ async fn start_from(app: &TestApp, n: u32, ip: &str) -> u16 {
 }
 
 /// Peer fault 13: an address was normalised when sending and not when checking.
+/// Shows: P13.
 #[tokio::test]
 async fn a_mailbox_is_the_same_however_it_is_written() {
     let app = TestApp::new();
@@ -73,6 +78,7 @@ async fn a_mailbox_is_the_same_however_it_is_written() {
 }
 
 /// Peer fault 13, the other half: a tag made a new address with new limits.
+/// Shows: A13, P13.
 #[tokio::test]
 async fn tags_of_a_mailbox_share_its_limits() {
     let app = TestApp::new();
@@ -84,6 +90,7 @@ async fn tags_of_a_mailbox_share_its_limits() {
 }
 
 /// Peer fault 20: the answer told whether an account exists.
+/// Shows: A7, P20.
 #[tokio::test]
 async fn a_user_who_does_not_exist_is_answered_like_one_who_does() {
     let app = TestApp::new();
@@ -104,6 +111,7 @@ fn names(answer: &crate::support::Answer) -> Vec<&str> {
 }
 
 /// Peer fault 21: two workers sent one message twice.
+/// Shows: P21.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_send_one_message_once() {
     let app = TestApp::on_sqlite();
@@ -117,6 +125,7 @@ async fn two_workers_send_one_message_once() {
 }
 
 /// Peer fault 22: a message was given up, and the caller never learned of it.
+/// Shows: P22.
 #[tokio::test]
 async fn a_message_that_was_given_up_is_shown_as_failed() {
     let app = TestApp::new();
@@ -131,6 +140,7 @@ async fn a_message_that_was_given_up_is_shown_as_failed() {
 }
 
 /// Peer fault 25: a failing gateway was tried again without end: many messages with the same code.
+/// Shows: I4, P25.
 #[tokio::test]
 async fn a_message_is_submitted_three_times_at_most() {
     let app = TestApp::new();
@@ -155,6 +165,7 @@ async fn deliveries(app: &TestApp, id: &str) -> Vec<Value> {
 }
 
 /// Peer fault 28: the cool-down was tested after sending.
+/// Shows: P28.
 #[tokio::test]
 async fn a_second_start_inside_the_cool_down_calls_no_provider() {
     let app = TestApp::new();
@@ -165,6 +176,7 @@ async fn a_second_start_inside_the_cool_down_calls_no_provider() {
 }
 
 /// Peer fault 36: wrong tries never burned the code, and starting the flow anew used up no resend.
+/// Shows: P36.
 #[tokio::test]
 async fn starts_and_resends_use_up_the_same_five_sends() {
     let app = TestApp::new();
@@ -186,6 +198,7 @@ async fn starts_and_resends_use_up_the_same_five_sends() {
 }
 
 /// Peer fault 38: the limit on sends let everything pass when its query failed.
+/// Shows: I7, N8, P38.
 #[tokio::test]
 async fn without_the_store_nothing_is_sent_and_nothing_approved() {
     let app = TestApp::without_store();
@@ -208,6 +221,7 @@ async fn without_the_store_nothing_is_sent_and_nothing_approved() {
 }
 
 /// Peer fault 40: numbers for tests met the limits of real ones.
+/// Shows: P40.
 #[tokio::test]
 async fn test_numbers_have_limits_of_their_own() {
     let app = TestApp::new();

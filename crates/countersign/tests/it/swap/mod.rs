@@ -51,6 +51,7 @@ async fn round(issued: Place, others_are_pending: bool) {
     assert!(!issued.accepts(&app, id.as_deref(), &code).await, "{issued:?}: a code is good twice");
 }
 
+/// Shows: A6.
 #[tokio::test]
 async fn a_code_is_refused_at_every_other_place_that_waits_for_one() {
     for place in places() {
@@ -58,6 +59,7 @@ async fn a_code_is_refused_at_every_other_place_that_waits_for_one() {
     }
 }
 
+/// Shows: A6.
 #[tokio::test]
 async fn a_code_is_refused_at_every_other_place_where_nothing_is_pending() {
     for place in places() {
@@ -65,6 +67,7 @@ async fn a_code_is_refused_at_every_other_place_where_nothing_is_pending() {
     }
 }
 
+/// Shows: A6.
 #[tokio::test]
 async fn a_code_is_refused_under_every_verification_but_its_own() {
     let app = TestApp::serving(config(WIDE));
@@ -107,6 +110,7 @@ fn places_of_one() -> Vec<Place> {
 }
 
 /// A guess at each place: as many as may be hold the recipient at all of them, one fewer holds nothing.
+/// Shows: A1, A3, P23, P27.
 #[tokio::test]
 async fn wrong_guesses_at_a_recipient_are_counted_over_all_wire_apis() {
     let of_one = places_of_one();
@@ -131,6 +135,7 @@ async fn wrong_guesses_at_a_recipient_are_counted_over_all_wire_apis() {
 }
 
 /// Five an hour, whoever is asked for the sixth.
+/// Shows: I5, A3.
 #[tokio::test]
 async fn what_a_recipient_is_sent_is_counted_over_all_wire_apis() {
     let app = TestApp::serving(config("limits.starts_per_hour = 5\nlimits.client_starts_per_hour = 0"));

@@ -107,6 +107,7 @@ async fn looking_at_a_resets_code_charges_a_guess_and_leaves_the_code_good() {
     assert_eq!(app.post(RESET_CONFIRM, set).await.says(), error(8));
 }
 
+/// Shows: N10.
 #[tokio::test]
 async fn a_code_is_good_for_its_own_purpose_and_tenant_only() {
     let mut app = App::new();

@@ -33,6 +33,7 @@ async fn assert_equal_answers(steps: &[Step]) {
     }
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn sign_ups_and_resends_in_any_order_do_not_tell_who_is_known() {
     for steps in [
@@ -45,12 +46,14 @@ async fn sign_ups_and_resends_in_any_order_do_not_tell_who_is_known() {
     }
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn resets_do_not_tell_who_is_known() {
     assert_equal_answers(&[(0, "reset"), (1, "reset"), (59, "reset"), (0, "look"), (120, "reset")]).await;
     assert_equal_answers(&[(0, "look"), (0, "reset"), (0, "signup"), (0, "resend"), (900, "reset")]).await;
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn guesses_run_out_alike_for_whoever_is_known() {
     let guesses = |step| (0..7).map(move |_| (1, step));

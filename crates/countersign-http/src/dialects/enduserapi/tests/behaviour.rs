@@ -11,6 +11,7 @@ async fn validate(app: &App, code: &str) -> u64 {
     app.make("validateSmsCode", &format!("phone=13800138000&smsCode={code}")).await.code()
 }
 
+/// Shows: A4.
 #[tokio::test]
 async fn a_new_code_voids_the_older_one_at_once() {
     let mut app = App::new();
@@ -23,6 +24,7 @@ async fn a_new_code_voids_the_older_one_at_once() {
     assert_eq!((validate(&app, &first).await, validate(&app, &second).await), (5037, 200));
 }
 
+/// Shows: N2.
 #[tokio::test]
 async fn every_code_lives_five_minutes_from_its_own_send_whenever_that_was() {
     for first_to_second in [60, 299, 300, 301, 599] {
@@ -51,6 +53,7 @@ async fn a_send_after_five_minutes_counts_as_a_start() {
     assert_eq!(answers[5], said(5058, "retry_after=2095"));
 }
 
+/// Shows: A3.
 #[tokio::test]
 async fn guesses_are_not_refreshed_by_a_resend() {
     let mut app = App::new();
@@ -65,6 +68,7 @@ async fn guesses_are_not_refreshed_by_a_resend() {
     assert_eq!((validate(&app, &wrong).await, validate(&app, &right).await), (5037, 5037));
 }
 
+/// Shows: A6.
 #[tokio::test]
 async fn a_code_is_good_for_its_user_domain_number_and_type_only() {
     let mut app = App::new();
@@ -80,6 +84,7 @@ async fn a_code_is_good_for_its_user_domain_number_and_type_only() {
     assert_eq!(validate(&app, &code).await, 200);
 }
 
+/// Shows: A13.
 #[tokio::test]
 async fn spellings_of_one_number_share_its_waiting_time() {
     let app = App::new();
@@ -94,6 +99,7 @@ async fn spellings_of_one_number_share_its_waiting_time() {
     }
 }
 
+/// Shows: A12.
 #[tokio::test]
 async fn odd_texts_cost_no_guess() {
     let mut app = App::new();
@@ -124,6 +130,7 @@ async fn tokens_of_a_login_speak_for_the_number_until_they_end() {
     assert!(app.tokens.open(&acme(), "enduserapi refresh", refresh).is_ok());
 }
 
+/// Shows: N2.
 #[tokio::test]
 async fn a_login_code_logs_in_once() {
     let mut app = App::new();

@@ -103,6 +103,7 @@ fn cut_elsewhere(values: &[String; 4], moves: [i8; 3]) -> Option<[String; 4]> {
     Some([part(0, cuts[0])?, part(cuts[0], cuts[1])?, part(cuts[1], cuts[2])?, part(cuts[2], joined.len())?])
 }
 
+/// Shows: A10.
 #[test]
 fn no_two_requests_share_a_signing_input() {
     let caller = caller();
@@ -131,6 +132,7 @@ fn no_two_requests_share_a_signing_input() {
     assert!(taken > CASES / 4 && compared > CASES / 8, "{taken} requests taken, {compared} compared");
 }
 
+/// Shows: A10.
 #[test]
 fn values_and_their_lengths_have_one_reading_under_our_scheme() {
     let caller = caller();
@@ -162,6 +164,7 @@ fn values_and_their_lengths_have_one_reading_under_our_scheme() {
         .unwrap();
 }
 
+/// Shows: A10.
 #[test]
 fn the_hash_of_nothing_signs_nothing() {
     let caller = caller();
@@ -182,6 +185,7 @@ fn the_hash_of_nothing_signs_nothing() {
     assert!(taken.get() > 5_000, "{} requests came so far", taken.get());
 }
 
+/// Shows: A10.
 #[test]
 fn the_sources_example_is_signed_with_what_its_input_really_hashes_to() {
     let values = ["13800138000", "3", "76a6L647F02CAoN9", "1744773894369"].map(str::to_owned);
@@ -196,6 +200,7 @@ fn the_sources_example_is_signed_with_what_its_input_really_hashes_to() {
     assert!(!caller().signed(&signed(EMPTY)));
 }
 
+/// Shows: A9.
 #[test]
 fn what_is_signed_has_its_form_before_anything_is_hashed() {
     let caller = caller();

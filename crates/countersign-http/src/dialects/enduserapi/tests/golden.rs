@@ -26,6 +26,7 @@ use crate::testing::{Recorded, make, parse_request, run_all, written};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dialects/enduserapi/golden");
 
+/// Shows: W1.
 #[tokio::test]
 async fn every_recorded_exchange_is_answered_byte_for_byte() {
     run_all(FOLDER, 90, run).await;

@@ -6,6 +6,7 @@ use super::app::{App, OTHER_DOMAIN, Setup, said};
 
 const SEND: &str = "codeType=3&internationalCode=86&phone=13800138000";
 
+/// Shows: A8.
 #[tokio::test]
 async fn of_1000_requests_that_come_again_1000_are_refused() {
     let app = App::new();
@@ -19,6 +20,7 @@ async fn of_1000_requests_that_come_again_1000_are_refused() {
     assert_eq!(refused, 1000);
 }
 
+/// Shows: A8.
 #[tokio::test]
 async fn of_two_that_come_at_once_one_is_taken() {
     let mut app = App::new();
@@ -36,6 +38,7 @@ async fn of_two_that_come_at_once_one_is_taken() {
     }
 }
 
+/// Shows: A8.
 #[tokio::test]
 async fn a_random_is_spent_whatever_comes_of_the_call() {
     let app = App::new();
@@ -62,6 +65,7 @@ async fn a_random_is_not_spent_before_signature_and_time_are_good() {
     assert_eq!(app.post("sendPhoneSmsCode", &query).await.code(), 200);
 }
 
+/// Shows: A8.
 #[tokio::test]
 async fn another_spelling_of_the_signature_is_the_same_request() {
     let app = App::new();
@@ -81,6 +85,7 @@ async fn two_user_domains_may_draw_the_same_random() {
     assert_eq!(app.make("sendPhoneSmsCode", &other).await.code(), 200);
 }
 
+/// Shows: A9.
 #[tokio::test]
 async fn the_window_ends_after_600_000_milliseconds_on_either_side() {
     let app = App::new();
@@ -108,6 +113,7 @@ async fn a_request_is_remembered_until_it_is_stale() {
     assert_eq!(app.post("validateSmsCode", &query).await.says(), said(5420, "stale_timestamp"));
 }
 
+/// Shows: A8.
 #[tokio::test]
 async fn a_login_has_no_time_and_is_remembered_for_a_day() {
     let app = App::new();
@@ -117,6 +123,7 @@ async fn a_login_has_no_time_and_is_remembered_for_a_day() {
     assert_eq!(app.post("phoneSmsCodeLogin", &query).await.says(), said(5420, "replayed"));
 }
 
+/// Shows: A8.
 #[tokio::test]
 async fn more_requests_than_can_be_remembered_are_refused_and_send_nothing() {
     let mut app = App::build(Setup { budget_of_nonces: Some(1), ..Setup::default() });

@@ -100,6 +100,7 @@ fn a_section_that_names_what_cannot_be_is_refused() {
     }
 }
 
+/// Shows: A18.
 #[test]
 fn no_secret_is_printed() {
     let hook = json!({ "url": "https://app.example/the-path", "signing_keys": ["the-key"] });

@@ -210,6 +210,7 @@ async fn a_username_and_its_own_address_get_one_message_each() {
 }
 
 /// Peer fault 20: an answer that differs for somebody unknown.
+/// Shows: A7, P20.
 #[tokio::test]
 async fn an_unknown_username_gets_the_answers_of_a_known_one_byte_for_byte() {
     let mut app = App::new();
@@ -228,6 +229,7 @@ async fn an_unknown_username_gets_the_answers_of_a_known_one_byte_for_byte() {
     }
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn guesses_at_an_unknown_username_run_out_like_those_at_a_known_one() {
     let mut app = App::new();
@@ -247,6 +249,7 @@ async fn guesses_at_an_unknown_username_run_out_like_those_at_a_known_one() {
 }
 
 /// What a malformed guess would cost, it costs nobody.
+/// Shows: A12.
 #[tokio::test]
 async fn odd_characters_in_a_code_are_refused_and_charge_nothing() {
     let mut app = App::new();

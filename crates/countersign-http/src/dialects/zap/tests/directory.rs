@@ -42,6 +42,7 @@ async fn what_the_directory_says_goes_before_what_was_bound_here() {
     }
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn an_unknown_name_is_asked_for_and_answered_like_a_known_one() {
     let mut app = app();
@@ -60,6 +61,7 @@ async fn an_unknown_name_is_asked_for_and_answered_like_a_known_one() {
 }
 
 /// Nor does the log: an answer that cannot be used is a line there, without the address.
+/// Shows: A7.
 #[tokio::test]
 async fn a_name_whose_addresses_cannot_be_used_is_answered_like_one_that_nobody_has() {
     let mut app = app();

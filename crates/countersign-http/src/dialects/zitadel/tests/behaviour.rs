@@ -20,6 +20,7 @@ async fn verify(app: &App, id: &str, code: &str) -> (u16, String) {
     app.post(&phone(id, "/verify"), json!({ "verificationCode": code })).await.says()
 }
 
+/// Shows: A4.
 #[tokio::test]
 async fn the_code_of_before_is_dead_at_once() {
     let app = App::new().await;
@@ -30,6 +31,7 @@ async fn the_code_of_before_is_dead_at_once() {
     assert!(app.user(MINI).await.phone_verified);
 }
 
+/// Shows: A4.
 #[tokio::test]
 async fn no_code_survives_removal_or_another_number_even_if_the_old_one_comes_back() {
     let app = App::new().await;
@@ -45,6 +47,7 @@ async fn no_code_survives_removal_or_another_number_even_if_the_old_one_comes_ba
     assert_eq!(verify(&app, MINI, &back).await, said(400, "COMMAND-eis9R"));
 }
 
+/// Shows: A6.
 #[tokio::test]
 async fn two_users_of_one_number_wait_and_prove_for_themselves() {
     let app = App::new().await;
@@ -61,6 +64,7 @@ async fn two_users_of_one_number_wait_and_prove_for_themselves() {
     );
 }
 
+/// Shows: A3.
 #[tokio::test]
 async fn five_guesses_are_all_whoever_asks_for_another_code() {
     let app = App::new().await;
@@ -86,6 +90,7 @@ async fn a_code_that_came_back_keeps_no_message_waiting() {
     assert_eq!(app.sent().await, ["sms to +41791234599"]);
 }
 
+/// Shows: A20.
 #[tokio::test]
 async fn sixty_codes_an_hour_come_back_and_no_more() {
     let app = App::new().await;
@@ -136,6 +141,7 @@ async fn a_refused_send_leaves_the_number_as_it_was() {
     assert!(app.sent().await.is_empty());
 }
 
+/// Shows: N1.
 #[tokio::test]
 async fn codes_are_what_the_tenant_says() {
     let app = App::with(&json!({ "code_length": 8, "code_alphabet": "digits", "phone_code_life": 60 })).await;
@@ -145,6 +151,7 @@ async fn codes_are_what_the_tenant_says() {
     assert_eq!(verify(&app, MINI, &code).await, said(400, "COMMAND-eis9R"));
 }
 
+/// Shows: A12.
 #[tokio::test]
 async fn a_code_is_exact() {
     let app = App::new().await;
@@ -166,6 +173,7 @@ async fn the_verified_flag_goes_with_the_number() {
     assert_eq!((user.phone_verified, user.phone_pending), (false, true));
 }
 
+/// Shows: A7.
 #[tokio::test]
 async fn without_the_right_every_id_but_ones_own_is_answered_alike() {
     let app = App::new().await;

@@ -48,6 +48,7 @@ fn message<M: Message + Default>(reply: &Reply) -> M {
     M::decode(&reply.body[5..]).unwrap()
 }
 
+/// Shows: W2.
 #[tokio::test]
 async fn frames_recorded_from_official_clients_work() {
     let app = u1().await;
@@ -110,6 +111,7 @@ async fn management_is_served_over_grpc() {
     assert_eq!((phone.phone.as_str(), phone.is_phone_verified), ("+41791234568", true));
 }
 
+/// Shows: W2.
 #[tokio::test]
 async fn grpc_web_puts_the_status_behind_the_message() {
     let app = u1().await;
@@ -148,6 +150,7 @@ async fn connect_answers_protobuf_in_protobuf_and_errors_in_json() {
     assert_eq!(reply.json(), json!({ "code": "invalid_argument", "message": "invalid request body" }));
 }
 
+/// Shows: A22.
 #[tokio::test]
 async fn what_is_compressed_or_unknown_is_unimplemented_in_grpc() {
     let app = App::new().await;

@@ -85,6 +85,7 @@ fn a_section_that_names_what_does_not_exist_is_refused() {
     }
 }
 
+/// Shows: A18.
 #[test]
 fn no_token_is_printed() {
     let printed = format!("{:?}", read(token(&json!({ "token": "the-token" }))).unwrap());

@@ -99,6 +99,7 @@ mod tests {
     use super::*;
     use crate::observe::Cause;
 
+    /// Shows: N9.
     #[tokio::test]
     async fn our_own_fault_is_told_without_its_cause() {
         let response = failure(&Reason::Internal(Cause("the disk is on fire".into())).into());

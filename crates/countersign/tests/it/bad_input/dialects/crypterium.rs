@@ -66,6 +66,7 @@ fn mail(server: &Server) -> Dialect {
     }
 }
 
+/// Shows: A12.
 #[test]
 fn odd_characters_in_a_code_of_crypterium_are_no_guess() {
     let (folder, vault) = (tempfile::tempdir().unwrap(), phones());

@@ -192,6 +192,7 @@ fn oversized_values_are_refused_wherever_they_stand() {
 }
 
 /// In each place, properly signed.
+/// Shows: A12.
 #[test]
 fn odd_characters_in_a_code_of_enduserapi_are_no_guess() {
     let (folder, api) = (tempfile::tempdir().unwrap(), signed_calls());

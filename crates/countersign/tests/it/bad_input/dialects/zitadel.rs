@@ -75,6 +75,7 @@ fn with_user(server: &Server, phone: &str) -> String {
     rest().served(server, ("POST", "/v2/users/human"), &user).text("phoneCode")
 }
 
+/// Shows: A12.
 #[test]
 fn odd_characters_in_a_code_of_zitadels_are_no_guess() {
     let (folder, rest) = (tempfile::tempdir().unwrap(), rest());
