@@ -10,7 +10,7 @@ const HEADS: [(&str, &str); 2] = [
         "# What must hold, and which tests show it
 
 Every requirement that Countersign sets itself, with the tests that show it and what no test shows. A row without tests says why.
-*[long]* marks tests that `cargo xtask test long` runs and CI does not. What is claimed in public is in [SECURITY.md](../SECURITY.md).
+*(should)* and *(later)* mark rows that 1.0 does not wait for, *[long]* tests that `cargo xtask test long` runs and CI does not. What is claimed in public is in [SECURITY.md](../SECURITY.md).
 ",
     ),
     (
@@ -42,18 +42,16 @@ fn page(table: &Table, tests: &[Shown], path: &str, head: &str) -> String {
 }
 
 fn section(table: &Table, tests: &[Shown], group: &Group) -> String {
-    let mut text =
+    let head =
         format!("\n## {}\n\n| | Must hold | Shown by | Open |\n| --- | --- | --- | --- |\n", group.title);
-    for row in table.rows_of(group) {
-        text += &format!(
-            "| {} | {} | {} | {} |\n",
-            row.id,
-            cell(&row.says),
-            shown_by(row, tests),
-            cell(&row.open)
-        );
-    }
-    text
+    let rows = table.rows_of(group).into_iter().map(|row| line(row, tests));
+    head + &rows.collect::<String>()
+}
+
+fn line(row: &Row, tests: &[Shown]) -> String {
+    let priority = if row.priority.is_empty() { String::new() } else { format!(" *({})*", row.priority) };
+    let (says, open) = (cell(&row.says), cell(&row.open));
+    format!("| {}{priority} | {says} | {} | {open} |\n", row.id, shown_by(row, tests))
 }
 
 fn shown_by(row: &Row, tests: &[Shown]) -> String {

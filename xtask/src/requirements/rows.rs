@@ -28,6 +28,8 @@ pub(super) struct Group {
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) says: String,
+    /// "should" or "later"; empty: before 1.0.
+    pub(super) priority: String,
     /// What no test shows, and why.
     pub(super) open: String,
     /// Another row that says the same and has the tests.
@@ -49,6 +51,7 @@ impl Table {
             .map(|row| Row {
                 id: text_of(row, "id"),
                 says: text_of(row, "says"),
+                priority: text_of(row, "priority"),
                 open: text_of(row, "open"),
                 same_as: text_of(row, "same_as"),
             })
