@@ -1,8 +1,12 @@
 //! The audit log: what administrators and the service itself did, in a keyed chain.
 //!
 //! Each entry's MAC covers its number, its content and the MAC before it, under a key that is not in
-//! the store: changing, dropping, inserting or moving an entry breaks the
-//! chain. Cutting off the newest entries is found through the head, which the store keeps apart.
+//! the store: changing, dropping, inserting or moving an entry breaks the chain.
+//!
+//! Cutting off the newest entries is found through the head, which is sealed together with the store's
+//! mark, the latest instant ever committed. The mark moves on with nearly every commit, so that an older
+//! head fits nothing but the store of its own time. Whoever puts the whole store back to that time is
+//! found only by a note taken outside of it: [`Verifier::at_least`].
 
 use minicbor::{Decode, Encode};
 
@@ -41,16 +45,58 @@ pub struct AuditEntry {
     pub mac: AuditMac,
 }
 
-/// The newest entry's number and MAC, kept apart from the entries, under a MAC of its own.
+/// The newest entry's number and MAC, kept apart from the entries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AuditHead {
     /// How many entries there are.
     pub seq: u64,
     /// The last entry's MAC.
     pub mac: AuditMac,
-    /// MAC over both, so that the head cannot be rewritten without the key.
+}
+
+impl Default for AuditHead {
+    /// The head of a log without entries.
+    fn default() -> Self {
+        Self { seq: 0, mac: GENESIS }
+    }
+}
+
+impl AuditHead {
+    /// Seals the head together with the store's mark, so that neither can be rewritten without the key,
+    /// nor put back without the other.
+    pub fn sealed(self, keys: &KeyRing, mark: Timestamp) -> SealedHead {
+        let parts: [&[u8]; 3] =
+            [b"head and mark", &self.seq.to_be_bytes(), &mark.as_millis().to_be_bytes()];
+        SealedHead { head: self, mark, seal: keys.audit_mac(&self.mac, &parts) }
+    }
+
+    /// Whether `seal` is what a head was sealed with before the mark was part of it.
+    pub fn was_sealed_alone(&self, keys: &KeyRing, seal: &AuditMac) -> bool {
+        keys.audit_mac(&self.mac, &[b"head", &self.seq.to_be_bytes()]) == *seal
+    }
+}
+
+/// A head as stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SealedHead {
+    /// The head.
+    pub head: AuditHead,
+    /// The latest instant ever committed.
+    pub mark: Timestamp,
+    /// MAC over both.
     pub seal: AuditMac,
 }
+
+impl SealedHead {
+    /// Whether head and mark are as they were written.
+    pub fn holds(&self, keys: &KeyRing) -> bool {
+        self.head.sealed(keys, self.mark).seal == self.seal
+    }
+}
+
+/// The action of the entry that a start writes when the head it finds does not hold. The log goes on
+/// behind it, and never verifies as whole again.
+pub const MISMATCH: &str = "audit.mismatch";
 
 /// The chain does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,8 +121,25 @@ pub enum AuditError {
         found: u64,
     },
     /// The head itself was changed or is missing.
-    #[error("the log's head was changed or is missing")]
+    #[error("the log's head was changed, put back or is missing")]
     Head,
+    /// The log was written under another key.
+    #[error("the key \"audit\" in the key file did not write this log: use the installation's own key file")]
+    OtherKey,
+    /// A start found a head that did not hold.
+    #[error("entry {0} says that the log or its head had been changed when the service started")]
+    Mismatch(u64),
+    /// The log is shorter than it was once.
+    #[error("the log ends at entry {found}, but was noted with {noted} entries: the store was put back")]
+    Older {
+        /// How many were noted.
+        noted: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The log has another past than the noted one.
+    #[error("entry {0} is not the one that was noted: the store was put back and has gone on since")]
+    Replaced(u64),
 }
 
 const GENESIS: AuditMac = AuditMac::from_bytes([0; 32]);
@@ -95,11 +158,7 @@ pub fn append(
         mac = keys.audit_mac(&mac, &[&seq.to_be_bytes(), &bytes]);
         entries.push(AuditEntry { seq, event: bytes, mac });
     }
-    (entries, AuditHead { seq, mac, seal: seal(keys, seq, &mac) })
-}
-
-fn seal(keys: &KeyRing, seq: u64, mac: &AuditMac) -> AuditMac {
-    keys.audit_mac(mac, &[b"head", &seq.to_be_bytes()])
+    (entries, AuditHead { seq, mac })
 }
 
 /// Walks the whole log.
@@ -108,12 +167,20 @@ pub struct Verifier<'a> {
     keys: &'a KeyRing,
     seq: u64,
     mac: AuditMac,
+    noted: Option<AuditHead>,
+    mismatch: Option<u64>,
 }
 
 impl<'a> Verifier<'a> {
     /// Begins before the first entry.
     pub const fn new(keys: &'a KeyRing) -> Self {
-        Self { keys, seq: 0, mac: GENESIS }
+        Self { keys, seq: 0, mac: GENESIS, noted: None, mismatch: None }
+    }
+
+    /// Besides, demands that the log still holds the entry that was its last when somebody noted it.
+    #[must_use]
+    pub const fn at_least(self, noted: AuditHead) -> Self {
+        Self { noted: Some(noted), ..self }
     }
 
     /// Takes the next entry.
@@ -129,24 +196,40 @@ impl<'a> Verifier<'a> {
         if mac != entry.mac {
             return Err(AuditError::Broken(expected));
         }
+        if self.noted.is_some_and(|noted| noted.seq == expected && noted.mac != mac) {
+            return Err(AuditError::Replaced(expected));
+        }
+        let event: Result<AuditEvent, _> = crate::codec::from_row(&entry.event);
+        if event.is_ok_and(|event| event.action == MISMATCH) {
+            self.mismatch.get_or_insert(expected);
+        }
         (self.seq, self.mac) = (expected, mac);
         Ok(())
     }
 
-    /// Compares the end with the head; answers the number of entries.
+    /// Compares the end with the head; returns the number of entries. `None` is the head of a store to
+    /// which nothing was ever committed: without a head, a store in use is not whole.
     ///
     /// # Errors
-    /// The log is shorter than its head says, or the head was changed.
-    pub fn finish(self, head: Option<&AuditHead>) -> Result<u64, AuditError> {
-        match head {
-            None if self.seq == 0 => Ok(0),
-            None => Err(AuditError::Head),
-            Some(head) if head.seal != seal(self.keys, head.seq, &head.mac) => Err(AuditError::Head),
-            Some(head) if head.seq != self.seq => {
-                Err(AuditError::Truncated { expected: head.seq, found: self.seq })
+    /// The log is shorter than its head or the note says, or the head was changed.
+    pub fn finish(self, sealed: Option<&SealedHead>) -> Result<u64, AuditError> {
+        match sealed {
+            None if self.seq > 0 => return Err(AuditError::Head),
+            Some(sealed) if !sealed.holds(self.keys) => return Err(AuditError::Head),
+            Some(SealedHead { head, .. }) if head.seq != self.seq => {
+                return Err(AuditError::Truncated { expected: head.seq, found: self.seq });
             }
-            Some(head) if head.mac != self.mac => Err(AuditError::Broken(head.seq)),
-            Some(_) => Ok(self.seq),
+            Some(SealedHead { head, .. }) if head.mac != self.mac => {
+                return Err(AuditError::Broken(head.seq));
+            }
+            None | Some(_) => {}
+        }
+        match (self.noted, self.mismatch) {
+            (Some(noted), _) if noted.seq > self.seq => {
+                Err(AuditError::Older { noted: noted.seq, found: self.seq })
+            }
+            (_, Some(mismatch)) => Err(AuditError::Mismatch(mismatch)),
+            _ => Ok(self.seq),
         }
     }
 }

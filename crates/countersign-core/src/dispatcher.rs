@@ -222,7 +222,7 @@ impl Dispatcher {
             subject: text.subject,
             text: text.text,
             expires_at: message.expires_at,
-            now,
+            now: self.clock.wall(),
         })
     }
 }

@@ -26,13 +26,14 @@ pub struct Stale;
 
 impl Freshness {
     /// Judges the time that a request was signed with, `None` where the scheme has none. Answers until when
-    /// the request has to be remembered.
+    /// the request has to be remembered. `now` and the answer are by [`Clock::wall`](crate::time::Clock::wall),
+    /// which is what the signer's clock can be compared with.
     ///
     /// # Errors
     /// It was signed too long ago, or for too far in the future.
     pub fn judge(&self, dated: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Stale> {
         let Some(dated) = dated else { return Ok(now + self.keep_undated) };
-        if now.since(dated).max(dated.since(now)) > self.tolerance {
+        if now.apart(dated) > self.tolerance {
             return Err(Stale);
         }
         Ok(dated + self.keep)

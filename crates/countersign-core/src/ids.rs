@@ -63,6 +63,12 @@ macro_rules! prefixed_id {
                 &self.0
             }
 
+            /// When it was drawn.
+            pub fn drawn_at(&self) -> Timestamp {
+                let [a, b, c, d, e, f, ..] = self.0;
+                Timestamp::from_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+            }
+
             /// Rebuilds an id from its stored bytes.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(bytes)

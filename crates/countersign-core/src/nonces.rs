@@ -47,7 +47,7 @@ impl Nonces {
     /// `name` is the nonce, unique among all that the tenant spends: a dialect puts its own name in
     /// front. `request` is all that was signed: it only tells a repetition from a nonce used twice.
     /// `keep_until` is the last instant, this one included, at which the same request would be taken
-    /// if it came again; one that has passed is refused. Only hashes are stored, under the installation's key.
+    /// if it came again, by [`Clock::wall`]; one that has passed is refused. Only hashes are stored, under the installation's key.
     ///
     /// # Errors
     /// [`StorageError::Overloaded`] also when as many nonces of the tenant are kept as may be: the
@@ -59,13 +59,16 @@ impl Nonces {
         request: &[u8],
         keep_until: Timestamp,
     ) -> Result<bool, StorageError> {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        // The store remembers it for as long by its own time.
+        let kept = if keep_until < wall { now - keep_until.until(wall) } else { now + wall.until(keep_until) };
         let command = NonceCommand {
             tenant: tenant.clone(),
             key: self.keys.lookup_key(tenant, "nonce", name),
             request: self.keys.lookup_key(tenant, "nonce-request", request),
-            keep_until,
+            keep_until: kept,
             budget: self.budget,
-            now: self.clock.now(),
+            now,
         };
         match self.engine.spend_nonce(command).await? {
             NonceOutcome::Fresh => Ok(true),
@@ -124,6 +127,24 @@ mod tests {
         clock.advance(Duration::from_millis(1));
         assert_eq!(nonces.spend(&acme, b"1", b"", until).await, Ok(false));
         assert_eq!(nonces.spend(&acme, b"2", b"", until).await, Ok(false));
+    }
+
+    /// A store that had seen tomorrow took every nonce for one whose time was over, for months.
+    ///
+    /// Shows: F18.
+    #[tokio::test]
+    async fn f18_a_nonce_is_kept_for_as_long_whatever_time_the_store_has() {
+        let (nonces, clock) = nonces();
+        let acme = tenant("acme").id;
+        for (n, ahead) in [-86_400_000_i64, 0, 86_400_000].into_iter().enumerate() {
+            clock.set_machine_ahead(-ahead);
+            let (name, until) = ([u8::try_from(n).unwrap()], clock.wall() + KEPT);
+            assert_eq!(nonces.spend(&acme, &name, b"", until).await, Ok(true), "{ahead}");
+            clock.advance(KEPT);
+            assert_eq!(nonces.spend(&acme, &name, b"", until).await, Ok(false), "it is remembered");
+            clock.advance(Duration::from_millis(1));
+            assert_eq!(nonces.spend(&acme, b"new", b"", until).await, Ok(false), "its time is over");
+        }
     }
 
     #[tokio::test]

@@ -45,7 +45,7 @@ pub struct RenderedMessage {
     pub text: Zeroizing<String>,
     /// When the code dies.
     pub expires_at: Timestamp,
-    /// The present instant, by the service's clock.
+    /// The present instant, by the machine's clock: providers sign with it.
     pub now: Timestamp,
 }
 

@@ -27,6 +27,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// How far apart two instants are.
+    pub fn apart(self, other: Self) -> Duration {
+        self.since(other).max(other.since(self))
+    }
+
     /// How long until `later`; zero when it has passed.
     pub fn until(self, later: Self) -> Duration {
         later.since(self)
@@ -83,17 +88,33 @@ pub fn seconds_rounded_up(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
+/// How far the two readings of a [`Clock`] may be apart before the service is not ready.
+pub const CLOCKS_APART: Duration = Duration::from_secs(60);
+
 /// Where the service learns what time it is.
 ///
-/// Implementations never run backwards within a process.
+/// It has two readings. They are one while the machine keeps time, and differ where the store has seen
+/// a later instant or somebody set the machine's clock.
 pub trait Clock: Send + Sync + 'static {
-    /// The present instant.
+    /// The present instant for all that the service counts and lets expire. It never runs backwards
+    /// within a process.
     fn now(&self) -> Timestamp;
+
+    /// The present instant for all that has to agree with others: how old a signed request is, and what
+    /// time our own signatures name. Nobody else knows [`Clock::now`]. This one is the machine's and may
+    /// jump.
+    fn wall(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn wall(&self) -> Timestamp {
+        (**self).wall()
     }
 }
 

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use countersign_core::time::CLOCKS_APART;
 use countersign_core::verifications::Verifications;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -45,11 +46,17 @@ pub(crate) fn probes(verifications: Verifications, readiness: Readiness) -> Rout
 }
 
 async fn ready(State((verifications, readiness)): State<(Verifications, Readiness)>) -> Response {
-    let unready = |why: &'static str| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    let unready = |why: &str| (StatusCode::SERVICE_UNAVAILABLE, why.to_owned()).into_response();
     if readiness.is_leaving() {
         return unready("leaving\n");
     }
-    let probe = verifications.engine().probe(verifications.now());
+    let (now, wall) = (verifications.now(), verifications.wall());
+    if now.apart(wall) > CLOCKS_APART {
+        return unready(&format!(
+            "the clocks differ: the store's time is {now}, the machine's clock shows {wall}\n"
+        ));
+    }
+    let probe = verifications.engine().probe(now);
     match tokio::time::timeout(PROBE_TIMEOUT, probe).await {
         Ok(Ok(())) => "ready\n".into_response(),
         Ok(Err(error)) => with_cause(unready("the store does not take writes\n"), &error),

@@ -1,7 +1,9 @@
 //! The service's clocks.
 //!
-//! Invariant: no clock here ever runs backwards or jumps. [`ServiceClock`] counts elapsed time, not
-//! wall time, so that setting the machine's clock lengthens no code's life and resets no counter.
+//! Invariant: what a clock here shows for [`Clock::now`] never runs backwards or jumps. [`ServiceClock`]
+//! counts elapsed time, not wall time, so that setting the machine's clock lengthens no code's life and
+//! resets no counter. [`Clock::wall`] is the machine's clock as it is; dev mode's clock is both, so that
+//! pushing it makes signed requests stale as well.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +13,11 @@ use countersign_core::time::{Clock, Timestamp};
 /// How fast the service's clock is pulled towards the machine's: 5 ms per second at most. Over a
 /// verification's longest window (600 s) that is 3 s; an hour's difference is gone after 8.3 days.
 pub const SLEW_DIVISOR: u128 = 200;
+
+/// When this version was released: a machine whose clock shows an earlier time has a wrong one, for
+/// example because it has just been switched on and knows no better. Not the time of the build, so that
+/// the same source gives the same program. Moved on with each release.
+pub const RELEASED: Timestamp = Timestamp::from_millis(1_793_491_200_000);
 
 /// What a [`ServiceClock`] is built on.
 pub trait TimeSource: Send + Sync + 'static {
@@ -91,6 +98,10 @@ impl Clock for ServiceClock {
         let behind = i128::from(self.source.wall().as_millis()) * NANOS_PER_MILLI - shown;
         *last = Reading { at, shown: shown + behind.clamp(-most, most) };
         Timestamp::from_millis(i64::try_from(last.shown / NANOS_PER_MILLI).unwrap_or(i64::MAX))
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.source.wall()
     }
 }
 
@@ -254,6 +265,33 @@ mod tests {
     fn a_store_from_the_past_does_not_hold_the_clock_back() {
         let clock = ServiceClock::start(Hands::new(), Some(Timestamp::from_millis(START - DAY)));
         assert_eq!(millis(&clock), 0);
+    }
+
+    /// A store that had seen tomorrow dated signatures by it.
+    ///
+    /// Shows: F18.
+    #[test]
+    fn f18_others_are_met_by_the_machines_clock_also_when_the_stores_is_ahead() {
+        let hands = Hands::new();
+        let clock = ServiceClock::start(hands.clone(), Some(Timestamp::from_millis(START + DAY)));
+        hands.pass(1_000);
+        assert_eq!(clock.wall().as_millis(), START + 1_000);
+        assert_eq!(millis(&clock), DAY + 995);
+        let shared: Arc<dyn Clock> = Arc::new(Arc::new(clock));
+        assert_eq!(shared.wall().as_millis(), START + 1_000, "also through its pointers");
+    }
+
+    #[test]
+    fn dev_modes_clock_is_both() {
+        let clock = PushableClock::over(ServiceClock::start(Hands::new(), None));
+        clock.advance(Duration::from_secs(61));
+        assert_eq!((clock.wall(), millis(&clock)), (clock.now(), 61_000));
+    }
+
+    #[test]
+    fn this_version_was_released_before_now() {
+        assert_eq!(RELEASED.to_string(), "2026-11-01T00:00:00Z");
+        assert!(SystemTime.wall() > RELEASED);
     }
 
     #[test]

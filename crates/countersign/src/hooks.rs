@@ -75,7 +75,7 @@ impl ForwardHook for SignedHook {
     }
 
     async fn exchange(&self, id: &str, body: Zeroizing<Vec<u8>>) -> Result<HookReply, HookError> {
-        match self.post.post(body, id, self.clock.now()).await {
+        match self.post.post(body, id, self.clock.wall()).await {
             Ok(answer) if answer.is_success() => Ok(HookReply::Taken(answer.body.into())),
             // It understood and said no. Anything else may be better at another time.
             Ok(answer) if (400..500).contains(&answer.status) && !matches!(answer.status, 408 | 429) => {
@@ -96,7 +96,7 @@ impl ForwardHook for SignedHook {
 #[async_trait]
 impl LookupHook for SignedHook {
     async fn ask(&self, question: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
-        match self.post.ask(question, self.clock.now()).await {
+        match self.post.ask(question, self.clock.wall()).await {
             Ok(answer) if answer.status == 200 && answer.complete => Ok(Zeroizing::new(answer.body)),
             Ok(answer) => {
                 let HookAnswer { status, complete, .. } = answer;

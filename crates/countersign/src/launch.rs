@@ -132,7 +132,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         drain,
         closing,
     };
-    node.run(listener, leave, store.fatal()).await.map_err(|error| Failure::Runtime(error.into()))
+    Ok(node.run(listener, leave, store.fatal()).await?)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

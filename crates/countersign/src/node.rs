@@ -10,13 +10,14 @@ use countersign_core::engine::Engine;
 use countersign_core::time::Clock;
 use countersign_http::front::{self, FrontOptions};
 use countersign_http::ops;
+use countersign_storage::sqlite::Lost;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::ServiceClock;
-use crate::tasks::{Stop, dispatch, keep_running, sweep};
+use crate::tasks::{Stop, audit_head, dispatch, keep_running, sweep};
 
 /// How long the background tasks may take to finish what they are at: longer than any provider's own
 /// time-out. What they cannot finish comes back when its lease runs out.
@@ -28,7 +29,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// The store was lost while serving: nothing that was not answered may be relied on.
 #[derive(Debug, thiserror::Error)]
 #[error("the store is lost: {0}")]
-pub struct StoreLost(String);
+pub struct StoreLost(pub Lost);
 
 /// Everything that a node does.
 pub struct Node {
@@ -64,11 +65,15 @@ impl Node {
         mut self,
         listener: TcpListener,
         leave: impl Future<Output = &'static str>,
-        lost: impl Future<Output = String>,
+        lost: impl Future<Output = Lost>,
     ) -> Result<(), StoreLost> {
         let (raise, stop) = Stop::new();
         let mut tasks = self.start_tasks(&stop);
         write_audit(&*self.engine, &*self.clock, "service.started").await;
+        let (engine, until) = (Arc::clone(&self.engine), stop.clone());
+        tasks.spawn(keep_running("audit head", stop.clone(), move || {
+            audit_head::run(Arc::clone(&engine), until.clone())
+        }));
 
         let readiness = self.front.readiness.clone();
         let mut lost = std::pin::pin!(lost);

@@ -23,7 +23,7 @@ pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, Stored
 pub use nonce::{NonceCommand, NonceOutcome, StoredNonce, spend};
 pub use user::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserIndex};
 
-use crate::audit::{AuditEntry, AuditEvent, AuditHead};
+use crate::audit::{AuditEntry, AuditEvent, SealedHead};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::TenantId;
@@ -200,12 +200,13 @@ pub trait Engine: Send + Sync + 'static {
     /// Takes note of a nonce: [`spend`]. Of concurrent commands with one nonce exactly one is fresh.
     async fn spend_nonce(&self, command: NonceCommand) -> Result<NonceOutcome, StorageError>;
 
-    /// Appends to the audit log.
+    /// Appends to the audit log. The latest instant committed is then not before the entries'.
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError>;
 
     /// Up to `limit` entries after number `after`, in order.
     async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StorageError>;
 
-    /// The head of the audit log; `None` while it is empty.
-    async fn audit_head(&self) -> Result<Option<AuditHead>, StorageError>;
+    /// The head of the audit log, sealed with the latest instant ever committed; `None` in a store to
+    /// which nothing was.
+    async fn audit_head(&self) -> Result<Option<SealedHead>, StorageError>;
 }

@@ -89,6 +89,13 @@ pub struct CodeDigest {
     digest: [u8; 32],
 }
 
+impl CodeDigest {
+    /// Which version of the pepper it needs.
+    pub const fn version(&self) -> u8 {
+        self.version
+    }
+}
+
 /// In constant time, like every comparison of a secret.
 impl PartialEq for CodeDigest {
     fn eq(&self, other: &Self) -> bool {

@@ -24,6 +24,11 @@ impl Sealed {
         &self.0
     }
 
+    /// Which version of the sealing key it needs.
+    pub fn version(&self) -> Option<u8> {
+        self.0.first().copied()
+    }
+
     /// Wraps stored bytes; whether they open is found out by opening them.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)

@@ -16,7 +16,11 @@ use crate::time::{Clock, Timestamp};
 
 /// A clock that stands until it is pushed forward.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now: AtomicI64,
+    /// How far the machine's clock is ahead, in milliseconds.
+    machine_ahead: AtomicI64,
+}
 
 impl ManualClock {
     /// Where the hands stand first: 2026-11-20T08:00:00Z.
@@ -24,13 +28,18 @@ impl ManualClock {
 
     /// A clock that stands at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.as_millis()))
+        Self { now: AtomicI64::new(now.as_millis()), machine_ahead: AtomicI64::new(0) }
     }
 
     /// Pushes the hands forward; answers the new instant.
     pub fn advance(&self, by: Duration) -> Timestamp {
         let millis = i64::try_from(by.as_millis()).expect("tests do not walk beyond 292 million years");
-        Timestamp::from_millis(self.0.fetch_add(millis, Ordering::SeqCst) + millis)
+        Timestamp::from_millis(self.now.fetch_add(millis, Ordering::SeqCst) + millis)
+    }
+
+    /// Sets the machine's clock so many milliseconds ahead of this one, or behind it.
+    pub fn set_machine_ahead(&self, millis: i64) {
+        self.machine_ahead.store(millis, Ordering::SeqCst);
     }
 }
 
@@ -42,7 +51,12 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn wall(&self) -> Timestamp {
+        let ahead = self.machine_ahead.load(Ordering::SeqCst);
+        Timestamp::from_millis(self.now().as_millis() + ahead)
     }
 }
 

@@ -62,6 +62,11 @@ impl Verifications {
         Self { engine, keys, clock, entropy, routes, templates }
     }
 
+    /// The present instant by the machine's clock: what others' times are compared with.
+    pub fn wall(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
     /// The present instant, by the service's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

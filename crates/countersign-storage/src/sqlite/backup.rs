@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::open::{OpenError, beside, check_library, open_for_reading, private, sync_folder_of};
+use super::files::{beside, private, sync_folder_of};
+use super::open::{OpenError, check_library, open_for_reading};
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub enum BackupError {
     /// The target exists. A backup never overwrites anything.
     #[error("{} exists already; a backup overwrites nothing", .0.display())]
     Exists(PathBuf),
+    /// The file that a backup is written to before it gets its name exists.
+    #[error("{} exists: another backup is being written, or one was killed. If none is, remove it", .0.display())]
+    Unfinished(PathBuf),
     /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     File {
@@ -49,19 +53,20 @@ pub fn backup(database: &Path, to: &Path) -> Result<(), BackupError> {
     let failed = |path: &Path, source: io::Error| BackupError::File { path: path.to_owned(), source };
     match private(OpenOptions::new().create_new(true)).open(&partial) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(BackupError::Exists(partial));
+            return Err(BackupError::Unfinished(partial));
         }
         created => drop(created.map_err(|source| failed(&partial, source))?),
     }
     let copied = copy(database, &partial).and_then(|()| {
         let finish = || {
             OpenOptions::new().read(true).write(true).open(&partial)?.sync_all()?;
-            // Not a rename, which would overwrite a file that appeared meanwhile.
-            std::fs::hard_link(&partial, to)?;
-            std::fs::remove_file(&partial)?;
+            put_in_place(&partial, to)?;
             sync_folder_of(to)
         };
-        finish().map_err(|source| failed(to, source))
+        finish().map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+            _ => failed(to, source),
+        })
     });
     if copied.is_err() {
         for leftover in [partial.clone(), beside(&partial, "-journal")] {
@@ -69,6 +74,30 @@ pub fn backup(database: &Path, to: &Path) -> Result<(), BackupError> {
         }
     }
     copied
+}
+
+/// Gives a finished backup its name. A file that has the name meanwhile is not overwritten.
+fn put_in_place(partial: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, partial, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system knows it.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    rename_if_free(partial, to)
+}
+
+/// The same on any file system: whoever takes the name between the look and the rename is overwritten.
+fn rename_if_free(partial: &Path, to: &Path) -> io::Result<()> {
+    match to.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::rename(partial, to),
+        Err(error) => Err(error),
+    }
 }
 
 fn copy(database: &Path, to: &Path) -> Result<(), BackupError> {
@@ -85,4 +114,32 @@ fn copy(database: &Path, to: &Path) -> Result<(), BackupError> {
     copy.query_row("PRAGMA journal_mode = DELETE", (), |_| Ok(()))?;
     copy.execute("UPDATE state SET restored_pending = 1", ())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::fs;
+
+    use super::*;
+
+    /// Where the system cannot rename without overwriting, a look goes before it.
+    ///
+    /// Shows: E15.
+    #[test]
+    fn e15_a_backup_gets_its_name_on_any_file_system_and_takes_none_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let (partial, to) = (folder.path().join("b.partial"), folder.path().join("b"));
+        for rename in [put_in_place, rename_if_free] {
+            fs::write(&partial, "new").unwrap();
+            rename(&partial, &to).unwrap();
+            assert_eq!((fs::read_to_string(&to).unwrap(), partial.exists()), ("new".into(), false));
+            fs::write(&partial, "newer").unwrap();
+            let refused = rename(&partial, &to).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(&to).unwrap(), "new");
+            fs::remove_file(&to).unwrap();
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::failure::Failure;
+use super::failure::{Failure, Lost};
 use super::shared::Shared;
 
 /// How long to leave the writer alone after a reader was in the way.
@@ -112,7 +112,10 @@ impl Checkpointer {
             match result {
                 Ok(()) => {}
                 Err(failure) if failure.lost_sync() => {
-                    return self.shared.give_up(&format!("a checkpoint may be lost: {failure}"));
+                    return self.shared.give_up(Lost::Write(format!("a checkpoint: {failure}")));
+                }
+                Err(failure) if failure.is_damage() => {
+                    return self.shared.give_up(Lost::Damage(failure.to_string()));
                 }
                 // Nothing is lost: the log still has it all, and the next round tries again.
                 Err(failure) => tracing::warn!(error = %failure, "a checkpoint failed"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
+use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
@@ -200,7 +200,7 @@ impl Engine for SqliteEngine {
         self.read(move |reader| reads::audit_entries(reader.conn(), after, limit)).await
     }
 
-    async fn audit_head(&self) -> Result<Option<AuditHead>, StorageError> {
+    async fn audit_head(&self) -> Result<Option<SealedHead>, StorageError> {
         self.read(move |reader| reads::audit_head(reader.conn())).await
     }
 }

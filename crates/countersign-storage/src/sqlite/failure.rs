@@ -6,6 +6,21 @@ use countersign_core::verification::Damaged;
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
 
+/// Why a store is lost: nothing is acknowledged any more.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Lost {
+    /// A write that was reported as failed may or may not be on the disk. The next start reads what is
+    /// really there.
+    #[error("a write may be lost: {0}")]
+    Write(String),
+    /// The database is damaged. A restart does not mend that, a backup does.
+    #[error("the database is damaged: {0}")]
+    Damage(String),
+    /// The program has a defect.
+    #[error("{0}")]
+    Defect(&'static str),
+}
+
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -15,6 +30,9 @@ pub(super) enum Failure {
     /// A row of this table cannot be read.
     #[error("a row of {0} cannot be read")]
     Corrupt(&'static str),
+    /// A file of the store cannot be written.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
     /// A rule panicked: a defect of ours, not of the store.
     #[error("the command panicked")]
     Panicked,
@@ -33,9 +51,14 @@ impl Failure {
                     | ErrorCode::OutOfMemory
                     | ErrorCode::ReadOnly
                     | ErrorCode::CannotOpen
-                    | ErrorCode::NotADatabase
             )
-        )
+        ) || self.is_damage()
+    }
+
+    /// Whether the database itself is damaged. No command can help that, and none that still seems to
+    /// work can be trusted: the store is lost.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
     /// Whether written data may not have reached the disk although the kernel no longer says so. A
@@ -54,14 +77,14 @@ impl Failure {
     fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code(),
-            Self::Corrupt(_) | Self::Panicked => None,
+            Self::Corrupt(_) | Self::File(_) | Self::Panicked => None,
         }
     }
 
     fn extended_code(&self) -> Option<i32> {
         match self {
             Self::Sqlite(error) => error.sqlite_error().map(|e| e.extended_code),
-            Self::Corrupt(_) | Self::Panicked => None,
+            Self::Corrupt(_) | Self::File(_) | Self::Panicked => None,
         }
     }
 }
@@ -71,6 +94,7 @@ impl From<&Failure> for StorageError {
         match failure {
             Failure::Corrupt(table) => Self::Corrupt { table },
             Failure::Panicked => Self::Unavailable("internal error".into()),
+            Failure::File(error) => Self::Unavailable(error.to_string()),
             Failure::Sqlite(error) => match error {
                 rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
@@ -132,6 +156,18 @@ mod tests {
         }
         let read = sqlite(ffi::SQLITE_IOERR_READ);
         assert_eq!((read.lost_sync(), read.lost_commit()), (false, true));
+    }
+
+    /// Corruption counted as the fault of the command that met it, and the node went on.
+    ///
+    /// Shows: E15.
+    #[test]
+    fn e15_damage_is_never_the_commands_own_fault() {
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_CORRUPT_INDEX, ffi::SQLITE_NOTADB] {
+            assert!(sqlite(code).is_damage() && sqlite(code).strikes_all());
+        }
+        assert!(!Failure::Corrupt("users").is_damage(), "one row that does not open is no damage");
+        assert!(!sqlite(ffi::SQLITE_IOERR_READ).is_damage());
     }
 
     #[test]

@@ -2,94 +2,275 @@
 
 use std::path::Path;
 
-use countersign_core::audit::{AuditEntry, AuditHead};
+use countersign_core::audit::{AuditError, AuditHead, Verifier};
+use countersign_core::keys::KeyRing;
+use rusqlite::Connection;
 
 use super::failure::Failure;
 use super::open::{OpenError, check_library, open_for_reading};
-use super::reads;
+use super::{audit_log, fingerprints, reads};
 
 /// How many entries are read at a time.
 const AT_A_TIME: u32 = 1_000;
 
-/// Hands every entry of the audit log to `entry`, in order, and answers its head: all of it as it
-/// stood at one moment. It blocks. The inner result is the first error of `entry`, after which
-/// nothing more is read.
+/// Walks the whole audit log as it is at one moment; returns the number of entries. It blocks. `noted` is
+/// a head that was noted earlier, which the log has to go back to.
 ///
 /// # Errors
-/// The store cannot be read.
-pub fn walk_audit<E>(
+/// The store cannot be read. The inner error says why the log is not whole.
+pub fn verify_audit(
     database: &Path,
-    mut entry: impl FnMut(&AuditEntry) -> Result<(), E>,
-) -> Result<Result<Option<AuditHead>, E>, OpenError> {
+    keys: &KeyRing,
+    noted: Option<AuditHead>,
+) -> Result<Result<u64, AuditError>, OpenError> {
     check_library()?;
     let conn = open_for_reading(database)?;
     conn.execute_batch("BEGIN")?; // one snapshot; dropping the connection ends it
-    let read = |failure| match failure {
-        Failure::Sqlite(error) => OpenError::Sqlite(error),
+    let mut verifier = Verifier::new(keys);
+    if let Some(noted) = noted {
+        verifier = verifier.at_least(noted);
+    }
+    let verified = walk(&conn, keys, verifier);
+    verified.map_err(|failure| match failure {
+        Failure::Sqlite(error) => error.into(),
         other => OpenError::Damaged(other.to_string()),
-    };
+    })
+}
+
+fn walk(
+    conn: &Connection,
+    keys: &KeyRing,
+    mut verifier: Verifier<'_>,
+) -> Result<Result<u64, AuditError>, Failure> {
+    if !fingerprints::is_audit_key(conn, keys)? {
+        return Ok(Err(AuditError::OtherKey));
+    }
     let mut after = 0;
     loop {
-        let entries = reads::audit_entries(&conn, after, AT_A_TIME).map_err(read)?;
+        let entries = reads::audit_entries(conn, after, AT_A_TIME)?;
         let Some(last) = entries.last() else { break };
         after = last.seq;
-        if let Some(error) = entries.iter().find_map(|e| entry(e).err()) {
+        if let Some(error) = entries.iter().find_map(|entry| verifier.entry(entry).err()) {
             return Ok(Err(error));
         }
     }
-    reads::audit_head(&conn).map(Ok).map_err(read)
+    let sealed = reads::audit_head(conn)?;
+    let fits = match &sealed {
+        Some(sealed) => !audit_log::is_older_than_rows(conn, sealed.mark)?,
+        None => audit_log::is_new(conn)?,
+    };
+    Ok(if fits { verifier.finish(sealed.as_ref()) } else { Err(AuditError::Head) })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use std::path::PathBuf;
     use std::sync::Arc;
 
-    use countersign_core::audit::{AuditError, AuditEvent, Verifier};
+    use countersign_core::audit::{AuditEvent, MISMATCH, SealedHead};
     use countersign_core::engine::Engine;
-    use countersign_core::testkit::{ManualClock, keys};
-    use rusqlite::Connection;
+    use countersign_core::testkit::{ManualClock, commands, keys, tenant};
+    use tempfile::TempDir;
 
     use super::*;
     use crate::sqlite::{SqliteEngine, SqliteOptions};
 
-    /// Walks the log of a store in use, of three entries, after somebody has changed the file.
-    async fn verified_after(change: &str) -> Result<u64, AuditError> {
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("store.db");
-        let ring = Arc::new(keys());
-        let engine =
-            SqliteEngine::open(&database, Arc::clone(&ring), SqliteOptions::default(), ManualClock::START)
-                .unwrap();
-        let event = |action: &str| AuditEvent {
-            at: ManualClock::START,
-            tenant: None,
-            actor: "operator".into(),
-            action: action.into(),
-            subject: String::new(),
-        };
-        engine.append_audit(vec![event("a"), event("b"), event("c")]).await.unwrap();
-        Connection::open(&database).unwrap().execute_batch(change).unwrap();
-        let mut verifier = Verifier::new(&ring);
-        let head = walk_audit(&database, |entry| verifier.entry(entry)).unwrap()?;
-        verifier.finish(head.as_ref())
+    /// A store in use.
+    struct Store {
+        engine: Option<SqliteEngine>,
+        _folder: TempDir,
+        database: PathBuf,
     }
 
-    /// Shows: K7.
+    impl Store {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let database = folder.path().join("store.db");
+            Self { engine: Some(open(&database)), _folder: folder, database }
+        }
+
+        /// With a log of three entries.
+        async fn with_three_entries() -> Self {
+            let store = Self::new();
+            for action in ["a", "b", "c"] {
+                store.append(action).await;
+            }
+            store
+        }
+
+        fn engine(&self) -> &SqliteEngine {
+            self.engine.as_ref().unwrap()
+        }
+
+        async fn append(&self, action: &str) {
+            let event = AuditEvent {
+                at: ManualClock::START,
+                tenant: None,
+                actor: "operator".into(),
+                action: action.into(),
+                subject: String::new(),
+            };
+            self.engine().append_audit(vec![event]).await.unwrap();
+        }
+
+        async fn start(&self, after: u64) {
+            let now = ManualClock::START + std::time::Duration::from_secs(after);
+            let start = commands::start(&tenant("acme").id, "+12125550101", now, [after.to_le_bytes()[0]; 32]);
+            self.engine().start(start).await.unwrap();
+        }
+
+        async fn head(&self) -> SealedHead {
+            self.engine().audit_head().await.unwrap().unwrap()
+        }
+
+        fn restart(&mut self) {
+            self.engine = None;
+            self.engine = Some(open(&self.database));
+        }
+
+        fn tamper(&self, change: &str) {
+            Connection::open(&self.database).unwrap().execute_batch(change).unwrap();
+        }
+
+        fn verify(&self) -> Result<u64, AuditError> {
+            verify_audit(&self.database, &keys(), None).unwrap()
+        }
+
+        fn verify_at_least(&self, noted: AuditHead) -> Result<u64, AuditError> {
+            verify_audit(&self.database, &keys(), Some(noted)).unwrap()
+        }
+
+        /// The log's end as a statement that puts it back later.
+        fn end(&self) -> String {
+            let sql = "SELECT 'audit_seq = ' || audit_seq || ', audit_mac = ' || quote(audit_mac)
+                || ', audit_seal = ' || quote(audit_seal) FROM state";
+            let set: String =
+                Connection::open(&self.database).unwrap().query_row(sql, (), |row| row.get(0)).unwrap();
+            format!("UPDATE state SET {set}")
+        }
+    }
+
+    fn open(database: &Path) -> SqliteEngine {
+        let ring = Arc::new(keys());
+        SqliteEngine::open(database, ring, SqliteOptions::default(), ManualClock::START).unwrap()
+    }
+
+    /// Shows: K7, F17.
     #[tokio::test]
     async fn a_log_in_use_is_read_from_outside_and_every_kind_of_tampering_is_found() {
-        assert_eq!(verified_after("").await, Ok(3));
-        for change in [
-            "UPDATE audit SET event = zeroblob(9) WHERE seq = 2",
-            "DELETE FROM audit WHERE seq = 2",
-            "DELETE FROM audit WHERE seq = 3",
-            "DELETE FROM audit",
-            "DELETE FROM audit_head",
-            "UPDATE audit_head SET seq = 2; DELETE FROM audit WHERE seq = 3",
-            "INSERT INTO audit SELECT 4, event, mac FROM audit WHERE seq = 3",
+        for (change, whole) in [
+            ("", true),
+            ("UPDATE audit SET event = zeroblob(9) WHERE seq = 2", false),
+            ("DELETE FROM audit WHERE seq = 2", false),
+            ("DELETE FROM audit WHERE seq = 3", false),
+            ("DELETE FROM audit", false),
+            ("UPDATE state SET audit_seal = NULL", false),
+            ("UPDATE state SET audit_seq = 2; DELETE FROM audit WHERE seq = 3", false),
+            ("UPDATE state SET audit_seq = 0, audit_mac = zeroblob(32); DELETE FROM audit", false),
+            ("UPDATE state SET high_water = high_water - 1", false),
+            ("UPDATE state SET high_water = high_water + 1", false),
+            ("INSERT INTO audit SELECT 4, event, mac FROM audit WHERE seq = 3", false),
         ] {
-            verified_after(change).await.unwrap_err();
+            let store = Store::with_three_entries().await;
+            store.start(1).await;
+            store.tamper(change);
+            assert_eq!(store.verify().is_ok(), whole, "{change}: {:?}", store.verify());
         }
+    }
+
+    /// An emptied log was a whole log of no entries.
+    ///
+    /// Shows: F17, E4.
+    #[tokio::test]
+    async fn f17_an_empty_log_is_whole_only_in_a_new_store() {
+        assert_eq!(Store::new().verify(), Ok(0));
+        let store = Store::with_three_entries().await;
+        store.start(1).await;
+        let empty = "DELETE FROM audit;
+            UPDATE state SET audit_seq = NULL, audit_mac = NULL, audit_seal = NULL";
+        for change in [empty, "UPDATE state SET high_water = NULL"] {
+            store.tamper(change);
+            assert_eq!(store.verify(), Err(AuditError::Head), "{change}");
+        }
+    }
+
+    /// The head of yesterday, taken from a backup, hid what was cut off since.
+    ///
+    /// Shows: F17, E4.
+    #[tokio::test]
+    async fn f17_an_older_head_does_not_fit_the_store_of_now() {
+        let store = Store::with_three_entries().await;
+        let (end, noted) = (store.end(), store.head().await.head);
+        store.start(60).await;
+        store.append("what has to go").await;
+        assert_eq!(store.verify(), Ok(4));
+        store.tamper(&format!("{end}; DELETE FROM audit WHERE seq = 4"));
+        assert_eq!(store.verify(), Err(AuditError::Head));
+
+        // With the mark put back as well, the rows are newer than it.
+        let mark = ManualClock::START.as_millis();
+        store.tamper(&format!("UPDATE state SET high_water = {mark}"));
+        assert_eq!(store.verify(), Err(AuditError::Head));
+        // And with the rows gone too it is the store of then, which only a note outside of it tells.
+        store.tamper("DELETE FROM verifications");
+        assert_eq!(store.verify(), Ok(3));
+        assert_eq!(store.verify_at_least(noted), Ok(3));
+    }
+
+    /// Shows: F17.
+    #[tokio::test]
+    async fn f17_a_store_that_was_put_back_as_a_whole_is_found_by_a_note() {
+        let mut store = Store::with_three_entries().await;
+        let folder = tempfile::tempdir().unwrap();
+        let backup = folder.path().join("backup.db");
+        crate::sqlite::backup(&store.database, &backup).unwrap();
+        store.append("what has to go").await;
+        let noted = store.head().await.head;
+        assert_eq!(store.verify_at_least(noted), Ok(4));
+        store.append("and on").await;
+        assert_eq!(store.verify_at_least(noted), Ok(5));
+
+        store.engine = None;
+        for suffix in ["-wal", "-shm"] {
+            std::fs::remove_file(crate::sqlite::files::beside(&store.database, suffix)).unwrap();
+        }
+        std::fs::copy(&backup, &store.database).unwrap();
+        assert_eq!(store.verify(), Ok(3));
+        assert_eq!(store.verify_at_least(noted), Err(AuditError::Older { noted: 4, found: 3 }));
+        store.restart();
+        assert_eq!(store.verify(), Ok(4), "the restore is an entry");
+        assert_eq!(store.verify_at_least(noted), Err(AuditError::Replaced(4)));
+    }
+
+    /// The next commit sealed what it found.
+    ///
+    /// Shows: F17.
+    #[tokio::test]
+    async fn f17_a_start_does_not_whitewash_a_log_that_was_cut_off() {
+        let mut store = Store::with_three_entries().await;
+        let end = store.end();
+        store.start(60).await;
+        store.append("what has to go").await;
+        store.engine = None;
+        store.tamper(&format!("{end}; DELETE FROM audit WHERE seq = 4"));
+        store.restart();
+        store.append("business as usual").await;
+        assert_eq!(store.verify(), Err(AuditError::Mismatch(4)));
+        let log = store.engine().audit_entries(0, 10).await.unwrap();
+        let actions = log.iter().map(|entry| countersign_core::codec::from_row(&entry.event).unwrap());
+        let actions: Vec<String> = actions.map(|event: AuditEvent| event.action).collect();
+        assert_eq!(actions, ["a", "b", "c", MISMATCH, "business as usual"]);
+        store.restart();
+        assert_eq!(store.engine().audit_entries(0, 10).await.unwrap().len(), 5, "it is said once");
+    }
+
+    /// A log under another key looked like one whose first entry had been changed.
+    #[tokio::test]
+    async fn a_key_that_did_not_write_the_log_is_told_from_tampering() {
+        let store = Store::with_three_entries().await;
+        let other = crate::sqlite::fingerprints::tests::ring(&[(1, 1)], &[(1, 2)], 3, 5);
+        assert_eq!(verify_audit(&store.database, &other, None).unwrap(), Err(AuditError::OtherKey));
     }
 }

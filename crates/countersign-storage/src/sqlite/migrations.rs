@@ -9,6 +9,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_nonces.sql"),
     include_str!("migrations/0003_recent_recipients.sql"),
+    include_str!("migrations/0004_runs.sql"),
+    include_str!("migrations/0005_audit_mark.sql"),
 ];
 
 /// Brings a store up to date. Each change and its number are one transaction, so that a process

@@ -19,6 +19,7 @@
 //! [`recipients`] is where ledgers stand, and in what order they get there.
 
 mod answers;
+mod audit_log;
 mod backup;
 mod calls;
 mod changes;
@@ -27,8 +28,11 @@ mod commands;
 mod directory;
 mod engine;
 mod failure;
+mod files;
 mod fingerprints;
 mod inspect;
+mod install;
+mod key_use;
 mod migrations;
 mod nonces;
 mod open;
@@ -56,7 +60,10 @@ use countersign_core::keys::KeyRing;
 use countersign_core::time::Timestamp;
 
 pub use backup::{BackupError, backup};
-pub use inspect::walk_audit;
+pub use failure::Lost;
+pub use inspect::verify_audit;
+pub use install::{InstallError, Installed, install};
+pub use key_use::{KeyUse, key_use};
 pub use open::OpenError;
 
 use calls::{Calls, Port};
@@ -92,6 +99,9 @@ pub struct SqliteOptions {
     /// The log is emptied at least this often: what was wiped from a row still stands in the log's
     /// older pages. Must leave room for another try within 60 s.
     pub empty_log_every: Duration,
+    /// How far the present instant may be from the latest that the store has seen, either way, when it is
+    /// opened. `None` takes any: for clocks that are not a machine's, and when an operator has said so.
+    pub longest_jump: Option<Duration>,
 }
 
 impl Default for SqliteOptions {
@@ -107,6 +117,7 @@ impl Default for SqliteOptions {
             checkpoint_pages: 1_000,
             log_pages: 16_000,
             empty_log_every: Duration::from_secs(20),
+            longest_jump: None,
         }
     }
 }
@@ -142,9 +153,9 @@ impl SqliteEngine {
         now: Timestamp,
     ) -> Result<Self, OpenError> {
         open::check_library()?;
-        let threads = Threads::new(open::lock(path)?);
-        open::create(path)?;
-        let conn = open::open_for_writing(path, &keys, options.cache_kib)?;
+        let path = &*files::resolve(path)?;
+        let threads = Threads::new(files::claim(path)?);
+        let conn = open::open_for_writing(path, &keys, &options, now)?;
         let mut session = Session::new(conn, keys, options.recipients_round);
         let high_water = prepare(&mut session, now)?;
         let shared = Arc::new(Shared::new(high_water));
@@ -175,8 +186,8 @@ impl SqliteEngine {
         });
         threads.spawn("store-checkpoint", &shared, move || checkpointer.serve());
         for reader in readers {
-            let calls = to_read.clone();
-            threads.spawn("store-reader", &shared, move || reader.serve(&calls));
+            let (calls, shares) = (to_read.clone(), shared.clone());
+            threads.spawn("store-reader", &shared, move || reader.serve(&calls, &shares));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -188,10 +199,9 @@ impl SqliteEngine {
         })
     }
 
-    /// Waits until the store is lost, and answers why: a write that was reported as failed may or may
-    /// not be on the disk. Every command fails from then on, and the program has to end with an error;
-    /// the next start reads what is really there.
-    pub async fn fatal(&self) -> String {
+    /// Waits until the store is lost; returns why. Every command fails from then on, and the program has
+    /// to end with an error.
+    pub async fn fatal(&self) -> Lost {
         self.shared.fatal().await
     }
 
@@ -216,6 +226,7 @@ impl Drop for SqliteEngine {
 /// What has to happen before the first command; answers the high-water mark.
 fn prepare(session: &mut Session, now: Timestamp) -> Result<Option<Timestamp>, OpenError> {
     let prepared = session.begin().and_then(|()| {
+        audit_log::take_over(session, now)?;
         if restore::is_pending(session)? {
             let canceled = restore::cancel_live_codes(session, now)?;
             tracing::warn!(canceled, "this store is a restored backup: its live codes are cancelled");

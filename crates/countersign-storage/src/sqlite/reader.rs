@@ -8,7 +8,8 @@ use countersign_core::engine::StorageError;
 use rusqlite::Connection;
 
 use super::calls::Calls;
-use super::failure::Failure;
+use super::failure::{Failure, Lost};
+use super::shared::Shared;
 
 /// How many steps of SQLite's machine lie between two looks at the deadline: some microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
@@ -42,17 +43,22 @@ impl Reader {
     }
 
     /// Serves calls until there are no more.
-    pub(super) fn serve(mut self, calls: &Calls<Self>) {
+    pub(super) fn serve(mut self, calls: &Calls<Self>, shared: &Shared) {
         while let Some(calls) = calls.pop(1) {
             for mut call in calls {
                 let Some(deadline) = call.wanted_until() else { continue };
                 let end = millis(deadline.saturating_duration_since(self.started));
                 self.deadline.store(end, Ordering::Relaxed);
-                let result = self.snapshot(|reader| call.run(reader));
-                call.finish(result.map_err(|failure| {
+                let result = self.snapshot(|reader| call.run(reader)).map_err(|failure| {
                     tracing::warn!(error = %failure, "a read failed");
+                    if failure.is_damage() {
+                        shared.give_up(Lost::Damage(failure.to_string()));
+                    }
                     StorageError::from(&failure)
-                }));
+                });
+                // What is read from a store that is lost meanwhile is not to be trusted.
+                let lost = shared.fatal_reason().map(StorageError::Unavailable);
+                call.finish(lost.map_or(result, Err));
             }
         }
     }

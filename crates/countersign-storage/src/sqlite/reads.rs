@@ -1,6 +1,6 @@
 //! What is read without a decision, on connections of its own.
 
-use countersign_core::audit::{AuditEntry, AuditHead};
+use countersign_core::audit::{AuditEntry, SealedHead};
 use countersign_core::codec::from_row;
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{ListQuery, UserIndex, VerificationRecord};
@@ -128,6 +128,6 @@ pub(super) fn audit_entries(conn: &Connection, after: u64, limit: u32) -> Result
 }
 
 /// The head of the audit log.
-pub(super) fn audit_head(conn: &Connection) -> Result<Option<AuditHead>, Failure> {
+pub(super) fn audit_head(conn: &Connection) -> Result<Option<SealedHead>, Failure> {
     session::audit_head(conn)
 }

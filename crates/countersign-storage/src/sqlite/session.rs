@@ -5,9 +5,10 @@
 //! forgets them all, so that memory never knows more than the disk.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use countersign_core::audit::{self, AuditEvent, AuditHead};
+use countersign_core::audit::{self, AuditEvent, AuditHead, SealedHead};
 use countersign_core::codec::{from_row, to_row};
 use countersign_core::keys::{AuditMac, KeyRing};
 use countersign_core::names::TenantId;
@@ -16,6 +17,7 @@ use countersign_core::verification::TenantLedger;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
 use super::failure::{Failure, InTable};
+use super::files;
 use super::outbox::{self, Outbox};
 use super::recipients::{self, Recipients};
 
@@ -63,7 +65,7 @@ pub(super) struct Session {
     stale: bool,
     high_water: Kept<Option<Timestamp>>,
     tenants: HashMap<TenantId, Tenant>,
-    audit_head: Kept<Option<AuditHead>>,
+    audit_head: Kept<AuditHead>,
     pub(super) outbox: Outbox,
     pub(super) recipients: Recipients,
     /// After so many changes these are sorted into the recipients' tree.
@@ -140,10 +142,32 @@ impl Session {
         }
     }
 
+    /// Takes back a commit of which nobody knows how far it got, after its rollback: its callers are told
+    /// that nothing was done, and the next start must not find it in the log.
+    ///
+    /// SQLite's index of the log ends before that commit, which was never entered there. What follows in
+    /// the file is made unreadable. A disk that refuses even this leaves the commit to chance, and the
+    /// log of the program says so.
+    pub(super) fn disown_failed_commit(&self) {
+        let disown = || -> Result<(), Failure> {
+            let frames: i64 =
+                self.conn.query_row("PRAGMA wal_checkpoint(NOOP)", (), |row| row.get(1))?;
+            let page: i64 = self.conn.query_row("PRAGMA page_size", (), |row| row.get(0))?;
+            let log = files::beside(Path::new(self.conn.path().unwrap_or_default()), "-wal");
+            Ok(files::cut_log(&log, frames.max(0).unsigned_abs(), page.unsigned_abs())?)
+        };
+        match disown() {
+            Ok(()) => tracing::warn!("what the failed commit wrote is void"),
+            Err(error) => {
+                tracing::error!(%error, "what the failed commit wrote cannot be made void: the next start may find it");
+            }
+        }
+    }
+
     fn recall(&mut self) -> Result<(), Failure> {
         self.tenants.clear();
         self.high_water = Kept::new(high_water(&self.conn)?);
-        self.audit_head = Kept::new(audit_head(&self.conn)?);
+        self.audit_head = Kept::new(audit_head(&self.conn)?.map(|sealed| sealed.head).unwrap_or_default());
         self.recipients = Recipients::load(&self.conn)?;
         self.stale = false;
         Ok(())
@@ -158,17 +182,16 @@ impl Session {
                 .execute((tenant.number, to_row(&tenant.ledger.value)))?;
             tenant.ledger.moved = false;
         }
-        if let Kept { value: Some(at), moved: true } = self.high_water {
-            self.execute("UPDATE state SET high_water = ?1", [at.as_millis()])?;
-            self.high_water.moved = false;
-        }
-        if let Kept { value: Some(head), moved: true } = self.audit_head {
+        if let Some(mark) = self.high_water.value
+            && (self.high_water.moved || self.audit_head.moved)
+        {
+            // One row: the head costs no page of its own.
+            let SealedHead { head, mark, seal } = self.audit_head.value.sealed(&self.keys, mark);
             self.execute(
-                "INSERT INTO audit_head (one, seq, mac, seal) VALUES (1, ?1, ?2, ?3)
-                 ON CONFLICT (one) DO UPDATE SET seq = ?1, mac = ?2, seal = ?3",
-                (head.seq.cast_signed(), head.mac.as_bytes(), head.seal.as_bytes()),
+                "UPDATE state SET high_water = ?1, audit_seq = ?2, audit_mac = ?3, audit_seal = ?4",
+                (mark.as_millis(), head.seq.cast_signed(), head.mac.as_bytes(), seal.as_bytes()),
             )?;
-            self.audit_head.moved = false;
+            (self.high_water.moved, self.audit_head.moved) = (false, false);
         }
         Ok(())
     }
@@ -234,15 +257,21 @@ impl Session {
         if events.is_empty() {
             return Ok(());
         }
-        let (entries, head) = audit::append(&self.keys, self.audit_head.value.as_ref(), events);
+        let (entries, head) = audit::append(&self.keys, Some(&self.audit_head.value), events);
         for entry in &entries {
             self.execute(
                 "INSERT INTO audit (seq, event, mac) VALUES (?1, ?2, ?3)",
                 (entry.seq.cast_signed(), &entry.event, entry.mac.as_bytes()),
             )?;
         }
-        self.audit_head.set(Some(head));
+        self.audit_head.set(head);
+        events.iter().map(|event| event.at).max().into_iter().for_each(|at| self.advance_to(at));
         Ok(())
+    }
+
+    /// Goes on behind another entry than the one that the store names as the last.
+    pub(super) fn continue_audit_behind(&mut self, head: AuditHead) {
+        self.audit_head.set(head);
     }
 
     /// Messages may be due: whoever waits for them is woken after the commit.
@@ -300,17 +329,18 @@ pub(super) fn high_water(conn: &Connection) -> Result<Option<Timestamp>, Failure
     Ok(millis.map(Timestamp::from_millis))
 }
 
-/// The head of the audit log.
-pub(super) fn audit_head(conn: &Connection) -> Result<Option<AuditHead>, Failure> {
-    let head = conn
-        .prepare_cached("SELECT seq, mac, seal FROM audit_head")?
-        .query_row((), |row| {
-            Ok(AuditHead {
+/// The head of the audit log as stored, whether or not it holds. `None` in a new store.
+pub(super) fn audit_head(conn: &Connection) -> Result<Option<SealedHead>, Failure> {
+    let sql = "SELECT audit_seq, audit_mac, high_water, audit_seal FROM state WHERE audit_seal IS NOT NULL";
+    let head = conn.prepare_cached(sql)?.query_row((), |row| {
+        Ok(SealedHead {
+            head: AuditHead {
                 seq: row.get::<_, i64>(0)?.cast_unsigned(),
                 mac: AuditMac::from_bytes(row.get(1)?),
-                seal: AuditMac::from_bytes(row.get(2)?),
-            })
+            },
+            mark: Timestamp::from_millis(row.get::<_, Option<i64>>(2)?.unwrap_or_default()),
+            seal: AuditMac::from_bytes(row.get(3)?),
         })
-        .optional()?;
-    Ok(head)
+    });
+    Ok(head.optional()?)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use countersign_core::time::Timestamp;
 use tokio::sync::{Notify, watch};
 
+use super::failure::Lost;
 use super::session::Committed;
 use super::turn::Turn;
 
@@ -21,7 +22,7 @@ pub(super) struct Shared {
     /// Whose turn it is with the log.
     pub(super) turn: Turn,
     /// Why the store is lost; `None` while it is not.
-    fatal: watch::Sender<Option<String>>,
+    fatal: watch::Sender<Option<Lost>>,
 }
 
 impl Shared {
@@ -57,25 +58,25 @@ impl Shared {
     }
 
     /// The store is lost. Nothing is acknowledged from now on.
-    pub(super) fn give_up(&self, reason: &str) {
-        tracing::error!(reason, "the store gives up");
+    pub(super) fn give_up(&self, lost: Lost) {
+        tracing::error!(reason = %lost, "the store gives up");
         self.fatal.send_if_modified(|fatal| {
             let first = fatal.is_none();
-            fatal.get_or_insert_with(|| reason.to_owned());
+            fatal.get_or_insert(lost);
             first
         });
     }
 
     /// Why the store is lost.
     pub(super) fn fatal_reason(&self) -> Option<String> {
-        self.fatal.borrow().clone()
+        self.fatal.borrow().as_ref().map(ToString::to_string)
     }
 
-    /// Waits until the store is lost; answers why.
-    pub(super) async fn fatal(&self) -> String {
+    /// Waits until the store is lost; returns why.
+    pub(super) async fn fatal(&self) -> Lost {
         let mut fatal = self.fatal.subscribe();
         // The sender lives in here, so that the channel cannot close meanwhile.
         let reason = fatal.wait_for(Option::is_some).await.map(|reason| reason.clone());
-        reason.ok().flatten().unwrap_or_default()
+        reason.ok().flatten().unwrap_or(Lost::Defect("a thread of the store has gone"))
     }
 }

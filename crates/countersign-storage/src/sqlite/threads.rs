@@ -1,18 +1,19 @@
-//! The engine's threads, and the lock that lives as long as any of them.
+//! The engine's threads, and the locks that live as long as any of them.
 
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::failure::Lost;
+use super::files::Locks;
 use super::shared::Shared;
 
 /// What a thread holds until its connection is closed. Fields are dropped in this order.
 struct Presence {
     /// The store stays locked while anybody may still write to it.
-    _lock: Arc<File>,
+    _locks: Arc<Locks>,
     /// Nobody sends anything here: it only tells, by its end, that the thread has ended.
     _alive: Sender<()>,
 }
@@ -21,28 +22,28 @@ struct Presence {
 #[derive(Debug)]
 pub(super) struct Threads {
     /// Taken when they are joined.
-    lock: Mutex<Option<(Arc<File>, Sender<()>)>>,
+    locks: Mutex<Option<(Arc<Locks>, Sender<()>)>>,
     /// A mutex only because receivers cannot be shared.
     ended: Mutex<Receiver<()>>,
 }
 
 impl Threads {
-    /// No threads yet, and the locked lock file.
-    pub(super) fn new(lock: File) -> Self {
+    /// No threads yet, and the store's locks.
+    pub(super) fn new(locks: Locks) -> Self {
         let (alive, ended) = channel();
-        Self { lock: Mutex::new(Some((Arc::new(lock), alive))), ended: Mutex::new(ended) }
+        Self { locks: Mutex::new(Some((Arc::new(locks), alive))), ended: Mutex::new(ended) }
     }
 
     /// Runs `work` on a thread of its own. Should it panic, the store is lost: nobody would serve its
     /// calls any more.
     pub(super) fn spawn(&self, name: &str, shared: &Arc<Shared>, work: impl FnOnce() + Send + 'static) {
-        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((lock, alive)) = held.as_ref() else { return };
-        let presence = Presence { _lock: lock.clone(), _alive: alive.clone() };
+        let held = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((locks, alive)) = held.as_ref() else { return };
+        let presence = Presence { _locks: locks.clone(), _alive: alive.clone() };
         let shared = shared.clone();
         let run = move || {
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
-                shared.give_up("a thread of the store panicked");
+                shared.give_up(Lost::Defect("a thread of the store panicked"));
             }
             drop(presence);
         };
@@ -50,9 +51,9 @@ impl Threads {
     }
 
     /// Waits until all have ended, but not for ever: a disk that hangs must not keep the program from
-    /// ending. The lock is held until the last of them has really gone.
+    /// ending. The locks are held until the last of them has really gone.
     pub(super) fn join(&self, patience: Duration) {
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.locks.lock().unwrap_or_else(PoisonError::into_inner).take());
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
             tracing::error!("the store's threads do not end");

@@ -15,7 +15,7 @@ use countersign_core::engine::StorageError;
 use tokio::runtime::Handle;
 
 use super::calls::{Calls, Work};
-use super::failure::Failure;
+use super::failure::{Failure, Lost};
 use super::session::{Committed, Session};
 use super::shared::Shared;
 
@@ -27,7 +27,7 @@ enum Broken {
     One(usize, Failure),
     /// For a reason that no command can help.
     All(Failure),
-    /// What was written may be lost, and nothing can be trusted any more.
+    /// What was written may be lost, or the database is damaged: nothing can be trusted any more.
     Lost(Failure),
 }
 
@@ -72,6 +72,10 @@ impl Writer {
             match self.attempt(&mut batch) {
                 Ok(committed) => {
                     self.shared.committed(committed);
+                    if let Some(reason) = self.shared.fatal_reason() {
+                        // A reader met damage meanwhile. Nothing is acknowledged after that.
+                        return refuse(batch, &StorageError::Unavailable(reason));
+                    }
                     metrics::histogram!("countersign_store_batch_commands").record(float(batch.len()));
                     return self.answer(batch);
                 }
@@ -88,8 +92,10 @@ impl Writer {
                             return refuse(batch, &(&failure).into());
                         }
                         Broken::Lost(failure) => {
-                            self.shared.give_up(&format!("a write may be lost: {failure}"));
-                            return refuse(batch, &(&failure).into());
+                            self.session.disown_failed_commit();
+                            let lost = if failure.is_damage() { Lost::Damage } else { Lost::Write };
+                            self.shared.give_up(lost(failure.to_string()));
+                            return refuse(batch, &StorageError::Unavailable(failure.to_string()));
                         }
                     }
                 }
@@ -109,7 +115,8 @@ impl Writer {
 
     fn attempt(&mut self, batch: &mut Batch) -> Result<Committed, Broken> {
         let judge = |failure: Failure| {
-            if failure.lost_sync() { Broken::Lost(failure) } else { Broken::All(failure) }
+            let lost = failure.lost_sync() || failure.is_damage();
+            if lost { Broken::Lost(failure) } else { Broken::All(failure) }
         };
         self.session.begin().map_err(judge)?;
         for (index, call) in batch.iter_mut().enumerate() {
@@ -119,7 +126,7 @@ impl Writer {
         }
         let begun = Instant::now();
         let committed = self.session.commit().map_err(|failure| {
-            if failure.lost_commit() { Broken::Lost(failure) } else { Broken::All(failure) }
+            if failure.lost_commit() { Broken::Lost(failure) } else { judge(failure) }
         })?;
         if committed.wrote {
             metrics::histogram!("countersign_store_commit_seconds").record(begun.elapsed());

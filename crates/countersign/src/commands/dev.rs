@@ -42,7 +42,9 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     logging::start(Log::default());
     let place = dev::Place::prepare(&data_dir, storage)?;
     let keys = Arc::new(place.keys(&OsEntropy)?);
-    let store = store::open(&place.storage, Arc::clone(&keys), fixed_clock.unwrap_or(SystemTime.wall()))?;
+    // Its clock is pushed as its user likes, so that no jump says anything.
+    let now = fixed_clock.unwrap_or(SystemTime.wall());
+    let store = store::open(&place.storage, Arc::clone(&keys), now, None)?;
     let seen = high_water(&*store)?;
     let (clock, watched_clock) = match (fixed_clock, seen) {
         (None, _) => {

@@ -7,6 +7,7 @@ mod check_config;
 mod dev;
 mod keys;
 mod openapi;
+mod restore;
 mod serve;
 mod unopened;
 
@@ -20,11 +21,12 @@ use countersign_core::engine::Engine;
 use countersign_core::keys::KeyRing;
 use countersign_core::time::Timestamp;
 use countersign_http::dialects::InvalidDialect;
-use countersign_storage::sqlite::{BackupError, OpenError};
+use countersign_storage::sqlite::{BackupError, InstallError, Lost, OpenError};
 
 use crate::config::{Config, ConfigError, KeySource};
 use crate::dev::PlaceError;
 use crate::keyfile::{self, KeyFileError};
+use crate::node::StoreLost;
 use crate::ways::InvalidProvider;
 
 /// Proves that a person holds a phone number or a mailbox: sends a one-time code, sends it again,
@@ -42,10 +44,10 @@ enum Command {
     /// can be pushed forward
     Dev(dev::Options),
     /// Runs the service
-    Serve(ConfigArgs),
+    Serve(serve::Options),
     /// Checks a configuration file without starting anything
     CheckConfig(ConfigArgs),
-    /// Makes the installation's keys
+    /// Makes the installation's keys, and counts what needs them
     #[command(subcommand)]
     Keys(keys::Command),
     /// Makes a tenant's key for the native API
@@ -57,6 +59,14 @@ enum Command {
         config: ConfigArgs,
         /// The new file; without the key file it cannot be read
         to: PathBuf,
+    },
+    /// Puts a backup in the place of the store, which has to be closed: checks it, moves the store's files
+    /// aside, and cancels the codes that are live in it
+    Restore {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The backup; it stays as it is
+        backup: PathBuf,
     },
     /// Looks after the audit log
     #[command(subcommand)]
@@ -86,6 +96,8 @@ pub enum Failure {
     Configuration(anyhow::Error),
     /// Something went wrong while doing it: exit code 1.
     Runtime(anyhow::Error),
+    /// The store is damaged, and trying again would not help: exit code 3.
+    Damaged(anyhow::Error),
 }
 
 impl Failure {
@@ -111,10 +123,32 @@ configuration!(ConfigError, KeyFileError, PlaceError, InvalidProvider, InvalidDi
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::WrongKey { .. } | OpenError::MissingKey { .. } | OpenError::Foreign { .. } => {
-                Self::Configuration(error.into())
+            OpenError::WrongKey { .. }
+            | OpenError::MissingKey { .. }
+            | OpenError::NeededKey { .. }
+            | OpenError::Foreign { .. }
+            | OpenError::NewerSchema { .. }
+            | OpenError::ManyNames { .. }
+            | OpenError::LeftoverLog { .. }
+            | OpenError::LogAlone { .. }
+            | OpenError::ClockJump { .. } => Self::Configuration(error.into()),
+            OpenError::Damaged(_) => Self::Damaged(error.into()),
+            OpenError::InUse { .. }
+            | OpenError::File { .. }
+            | OpenError::OldSqlite { .. }
+            | OpenError::NoLog { .. }
+            | OpenError::Sqlite(_) => Self::Runtime(error.into()),
+        }
+    }
+}
+
+impl From<StoreLost> for Failure {
+    fn from(error: StoreLost) -> Self {
+        match &error.0 {
+            Lost::Damage(_) => {
+                Self::Damaged(anyhow::Error::new(error).context("restore a backup; keep the damaged files"))
             }
-            _ => Self::Runtime(error.into()),
+            Lost::Write(_) | Lost::Defect(_) => Self::Runtime(error.into()),
         }
     }
 }
@@ -125,14 +159,25 @@ impl From<BackupError> for Failure {
     }
 }
 
+impl From<InstallError> for Failure {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Open(error) => error.into(),
+            InstallError::Damaged(_) | InstallError::Audit(_) => Self::Damaged(error.into()),
+            InstallError::HasLog(_) => Self::Configuration(error.into()),
+            InstallError::File { .. } => Self::Runtime(error.into()),
+        }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::Runtime(error.into())
     }
 }
 
-/// Runs the command that `arguments` name; the exit code is 0, 1 (failed while running) or 2 (cannot
-/// be run like this).
+/// Runs the command that `arguments` name; the exit code is 0, 1 (failed while running), 2 (cannot be
+/// run like this) or 3 (the store is damaged).
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // The crypto provider of every TLS connection. Nothing else in the process installs one.
     let _already_there = rustls::crypto::ring::default_provider().install_default();
@@ -146,11 +191,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Dev(options) => dev::run(options),
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(options) => serve::run(&options),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Keys(command) => keys::run(&command),
         Command::ApiKey(command) => api_key::run(&command),
         Command::Backup { config, to } => backup::run(&config, &to),
+        Command::Restore { config, backup } => restore::run(&config, &backup),
         Command::Audit(command) => audit::run(&command),
         Command::Openapi => openapi::run(),
     };
@@ -158,6 +204,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Configuration(error)) => (error, 2),
         Err(Failure::Runtime(error)) => (error, 1),
+        Err(Failure::Damaged(error)) => (error, 3),
     };
     let _nobody_reads = writeln!(std::io::stderr(), "error: {error:#}");
     ExitCode::from(code)

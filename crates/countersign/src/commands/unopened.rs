@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
+use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
@@ -95,7 +95,7 @@ impl Engine for Unopened {
     async fn audit_entries(&self, _: u64, _: u32) -> Refused<Vec<AuditEntry>> {
         refuse()
     }
-    async fn audit_head(&self) -> Refused<Option<AuditHead>> {
+    async fn audit_head(&self) -> Refused<Option<SealedHead>> {
         refuse()
     }
 }

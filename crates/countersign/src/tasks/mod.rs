@@ -2,6 +2,7 @@
 //!
 //! A task ends by itself soon after its [`Stop`] is raised, with nothing half done.
 
+pub mod audit_head;
 pub mod dispatch;
 pub mod sweep;
 

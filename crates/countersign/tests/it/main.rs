@@ -9,6 +9,7 @@ mod crash;
 mod dev;
 mod enumeration;
 mod faults;
+mod findings;
 mod guessing;
 mod native;
 mod peer_faults;

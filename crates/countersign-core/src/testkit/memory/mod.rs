@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::store::{Store, has_address};
-use crate::audit::{self, AuditEntry, AuditEvent, AuditHead};
+use crate::audit::{self, AuditEntry, AuditEvent, SealedHead};
 use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
@@ -134,6 +134,8 @@ impl MemoryEngine {
             let (entries, head) = audit::append(&self.keys, store.audit_head.as_ref(), events);
             store.audit.extend(entries);
             store.audit_head = Some(head);
+            let latest = events.iter().map(|event| event.at).max();
+            store.high_water = store.high_water.max(latest);
         }
     }
 }
@@ -441,8 +443,11 @@ impl Engine for MemoryEngine {
         })
     }
 
-    async fn audit_head(&self) -> Result<Option<AuditHead>, StorageError> {
-        self.locked(|store| Ok(store.audit_head))
+    async fn audit_head(&self) -> Result<Option<SealedHead>, StorageError> {
+        self.locked(|store| {
+            let head = store.audit_head.unwrap_or_default();
+            Ok(store.high_water.map(|mark| head.sealed(&self.keys, mark)))
+        })
     }
 }
 

@@ -153,7 +153,7 @@ impl Door {
         if !caller.signed(signed) {
             return Err(Problem::BadSignature);
         }
-        let now = self.services.verifications.now();
+        let now = self.services.verifications.wall();
         let keep_until = FRESHNESS.judge(signed.at, now).map_err(|_| Problem::StaleTimestamp)?;
         let name = [super::NAME, caller.name(), &signed.random].join("\0");
         let request = parameters.digest(call.as_str());

@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign_core::audit::Verifier;
-use countersign_core::engine::Rejection;
+use countersign_core::engine::{NonceOutcome, Rejection, StartCommand};
 use countersign_core::outbox::{Abandoned, MessageState};
-use countersign_core::testkit::bench::{ALICE, BOB, Bench, EngineFixture, opened, rejection, wrong};
+use countersign_core::testkit::bench::{
+    ALICE, BOB, Bench, EngineFixture, HOUR, fresh, opened, rejection, replayed, wrong,
+};
+use countersign_core::testkit::commands::{claim, nonce};
 use countersign_core::verification::Status;
 
 use super::{Store, quiet, recipient};
@@ -36,7 +39,10 @@ async fn whatever_was_answered_survives_a_kill_at_any_moment() {
         .collect();
     let mut kills = Vec::new();
     for _ in 0..5 {
-        tokio::time::sleep(Duration::from_millis(40)).await;
+        let known = answered.lock().unwrap().len();
+        while answered.lock().unwrap().len() < known + 8 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let answered_before = answered.lock().unwrap().clone();
         kills.push((answered_before, bench.fixture.as_after_a_kill()));
     }
@@ -95,7 +101,9 @@ async fn a_backup_is_one_private_file_and_overwrites_nothing() {
     assert_eq!(leftovers.count(), 0);
 }
 
-/// Shows: I1, R17.
+/// Nor does it forget what must not be taken or done again.
+///
+/// Shows: I1, R17, A8.
 #[tokio::test]
 async fn a_restored_backup_revives_no_code() {
     let bench = Store::bench(quiet());
@@ -103,6 +111,14 @@ async fn a_restored_backup_revives_no_code() {
     let (used, unused) = (bench.code(alices.id).await, bench.code(bobs.id).await);
     bench.check(bobs.id, &wrong(&unused)).await;
     let counted = bench.ledger(BOB).await;
+    // What was presented once, and an answer that is kept.
+    let spend = |bench: &Bench<Store>| nonce(&bench.tenant, 1, bench.now() + HOUR, bench.now());
+    assert_eq!(bench.engine().spend_nonce(spend(&bench)).await, Ok(NonceOutcome::Fresh));
+    let claiming = |bench: &Bench<Store>| StartCommand {
+        idempotency: Some(claim(1, 1)),
+        ..bench.start_of("carol@example.com")
+    };
+    let answer = fresh(bench.engine().start(claiming(&bench)).await.unwrap());
     let to = backed_up(&bench).await;
     bench.check(alices.id, &used).await; // after the backup, which knows nothing of it
 
@@ -117,10 +133,14 @@ async fn a_restored_backup_revives_no_code() {
         assert_eq!((&record.messages[0].state, &record.messages[0].payload), (&dropped, &None));
     }
     assert_eq!(restored.ledger(BOB).await, counted);
+    let seen = NonceOutcome::Seen { same_request: true };
+    assert_eq!(restored.engine().spend_nonce(spend(&restored)).await, Ok(seen));
+    assert_eq!(replayed(restored.engine().start(claiming(&restored)).await.unwrap()), answer);
     assert!(restored.claim().await.is_empty());
     assert_eq!(restored.audit().await.last().unwrap().action, "store.restored");
 
     // Only once: what is opened after the restore stays.
+    restored.wait(Duration::from_secs(1)); // equal seeds draw equal ids at one instant
     let fresh = opened(restored.start(restored.start_of(ALICE)).await);
     restored.fixture.folder = tempfile::tempdir().unwrap();
     let path = to.clone();
@@ -161,7 +181,9 @@ async fn a_backup_under_load_is_one_state() {
             }
         })
     };
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    while bench.audit().await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let to = backed_up(&bench).await;
     stop.store(true, Ordering::Relaxed);
     caller.await.unwrap();

@@ -9,7 +9,7 @@ use countersign_core::verification::RecipientLedger;
 use rusqlite::ffi;
 
 use super::{Store, is_unavailable, quiet, recipient};
-use crate::sqlite::SqliteOptions;
+use crate::sqlite::{Lost, SqliteOptions};
 use crate::sqlite::session::Session;
 
 fn sqlite_error(code: i32) -> rusqlite::Error {
@@ -120,7 +120,7 @@ async fn after_a_failed_fsync_nothing_is_acknowledged_any_more() {
     };
     assert!(is_unavailable(bench.fixture.on_writer(fail).await));
     let fatal = tokio::time::timeout(super::PATIENCE, bench.fixture.sqlite().fatal()).await;
-    assert!(fatal.unwrap().contains("may be lost"));
+    assert!(matches!(fatal.unwrap(), Lost::Write(_)));
     assert!(is_unavailable(bench.engine().start(bench.start_of(BOB)).await));
     assert!(is_unavailable(bench.engine().probe(bench.now()).await));
     assert!(is_unavailable(bench.engine().verification(&bench.tenant, before.id).await));

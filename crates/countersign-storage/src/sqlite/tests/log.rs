@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Store, quiet, recipient};
 use crate::sqlite::SqliteOptions;
-use crate::sqlite::open::beside;
+use crate::sqlite::files::beside;
 
 /// Whether the bytes stand anywhere in the store's files.
 fn holds(store: &Store, wanted: &[u8]) -> bool {

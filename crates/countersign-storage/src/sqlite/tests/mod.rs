@@ -4,6 +4,7 @@
 mod copies;
 mod faults;
 mod files;
+mod keys;
 mod log;
 mod recipients;
 mod rows;
@@ -133,14 +134,19 @@ impl Store {
 
     /// The files as a kill would leave them, in another folder.
     fn as_after_a_kill(&self) -> (TempDir, PathBuf) {
+        self.as_after_a_kill_of(&self.path())
+    }
+
+    /// The same for a store that is elsewhere.
+    fn as_after_a_kill_of(&self, path: &Path) -> (TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         // Not read by this process: closing a file drops the locks that SQLite has on it.
         let copied = Command::new("cp")
-            .args([self.path(), super::open::beside(&self.path(), "-wal")])
+            .args([path, &super::files::beside(path, "-wal")])
             .arg(folder.path())
             .status();
         assert!(copied.unwrap().success());
-        let path = folder.path().join("store.db");
+        let path = folder.path().join(path.file_name().unwrap());
         (folder, path)
     }
 }
@@ -158,6 +164,17 @@ impl EngineFixture for Store {
     async fn reopen(&mut self) {
         self.engine = None;
         self.engine = Some(Arc::new(open(&self.path(), &self.options).unwrap()));
+    }
+}
+
+impl SqliteEngine {
+    /// How many verifications there are.
+    async fn verifications(&self) -> i64 {
+        let count = |session: &mut Session| {
+            let count = session.conn.query_row("SELECT count(*) FROM verifications", (), |row| row.get(0));
+            Ok(count?)
+        };
+        self.writer.call(Lane::Normal, PATIENCE, count).await.unwrap()
     }
 }
 

@@ -130,9 +130,9 @@ fn a_full_disk_is_answered_503_and_works_again_when_there_is_room() {
     node.running.kill();
 }
 
-/// Shows: I3, R3.
+/// Shows: I3, R3, E9.
 #[test]
-fn a_failed_sync_is_never_tried_again_the_node_leaves_and_its_successor_has_all_that_was_acknowledged() {
+fn e9_a_failed_sync_is_never_tried_again_and_the_next_start_has_what_was_answered_and_nothing_else() {
     let mut node = Faulty::start();
     let (_, started) = node.begin("before@example.com");
     node.wait_for_code("before@example.com");
@@ -145,6 +145,12 @@ fn a_failed_sync_is_never_tried_again_the_node_leaves_and_its_successor_has_all_
     assert!(!node.arrived("during@example.com"));
 
     node.running = node.node.start_with(&[]);
+    // What was refused is not sent later: the messages behind it leave, it does not.
+    assert_eq!(node.begin("after@example.com").0, 201);
+    node.wait_for_code("after@example.com");
+    assert!(!node.arrived("during@example.com"), "a refused start was sent");
+    let (_, list) = node.call("GET", "/v1/verifications", None);
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(2), "{list}");
     let path = format!("/v1/verifications/{}", started["id"].as_str().expect("an id"));
     assert_eq!(node.call("GET", &path, None).0, 200);
     node.running.kill();

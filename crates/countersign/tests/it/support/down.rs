@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_core::audit::{AuditEntry, AuditEvent, AuditHead};
+use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
@@ -55,5 +55,5 @@ unavailable! {
     spend_nonce(NonceCommand) -> NonceOutcome;
     append_audit(Vec<AuditEvent>) -> ();
     audit_entries(u64, u32) -> Vec<AuditEntry>;
-    audit_head() -> Option<AuditHead>;
+    audit_head() -> Option<SealedHead>;
 }

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use countersign_core::engine::Engine;
+use countersign_core::time::Timestamp;
+use countersign_storage::sqlite::{SqliteEngine, SqliteOptions};
 use serde_json::{Value, json};
 
 use super::http::{Answer, call, exchange, request};
@@ -85,7 +88,29 @@ impl Installation {
 
     /// Serves from it.
     pub(crate) fn serve(&self) -> Server {
-        Server::spawn(&["serve", "--config", self.path("c.toml").to_str().unwrap()], "csk_test")
+        self.serve_with(&[])
+    }
+
+    /// Serves from it, with more arguments.
+    pub(crate) fn serve_with(&self, more: &[&str]) -> Server {
+        let config = self.path("c.toml");
+        Server::spawn(&[&["serve", "--config", config.to_str().unwrap()], more].concat(), "csk_test")
+    }
+
+    /// Tries to serve from it, which has to be refused; one that is not is ended.
+    pub(crate) fn refused(&self, more: &[&str]) -> Output {
+        let mut command = Command::new("timeout");
+        command.args(["60", env!("CARGO_BIN_EXE_countersign"), "serve", "--config"]);
+        command.arg(self.path("c.toml")).args(more).env_remove("COUNTERSIGN_KEYS").output().unwrap()
+    }
+
+    /// Makes its store, as one that was used last at `seen`.
+    pub(crate) fn store_that_saw(&self, seen: Timestamp) {
+        let keys = Arc::new(countersign::keyfile::read(&self.path("keys")).unwrap());
+        let path = self.path("countersign.db");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let engine = SqliteEngine::open(&path, keys, SqliteOptions::default(), seen).unwrap();
+        runtime.block_on(engine.probe(seen)).unwrap();
     }
 }
 
@@ -166,6 +191,23 @@ impl Server {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// What it logged to its end, after that.
+    pub(crate) fn end_of_log(&mut self) -> String {
+        self.logger.take().unwrap().join().unwrap();
+        self.log()
+    }
+
+    /// A look, unless it has gone meanwhile.
+    pub(crate) fn try_get(&self, path: &str) -> Option<Answer> {
+        call(self.address, "GET", path, &[&self.authorization], "").ok()
+    }
+
+    /// A call, unless it has gone meanwhile.
+    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        let headers = [&*self.authorization, "Content-Type: application/json"];
+        call(self.address, "POST", path, &headers, &body.to_string()).ok()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,8 @@
+//! What attacks on the first version found, done again: one file for each row of the list, or for each
+//! theme.
+
+mod e15;
+mod e6;
+mod e7;
+mod f17;
+mod f18;
