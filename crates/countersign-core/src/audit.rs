@@ -65,8 +65,7 @@ impl AuditHead {
     /// Seals the head together with the store's mark, so that neither can be rewritten without the key,
     /// nor put back without the other.
     pub fn sealed(self, keys: &KeyRing, mark: Timestamp) -> SealedHead {
-        let parts: [&[u8]; 3] =
-            [b"head and mark", &self.seq.to_be_bytes(), &mark.as_millis().to_be_bytes()];
+        let parts: [&[u8]; 3] = [b"head and mark", &self.seq.to_be_bytes(), &mark.as_millis().to_be_bytes()];
         SealedHead { head: self, mark, seal: keys.audit_mac(&self.mac, &parts) }
     }
 

@@ -61,7 +61,8 @@ impl Nonces {
     ) -> Result<bool, StorageError> {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         // The store remembers it for as long by its own time.
-        let kept = if keep_until < wall { now - keep_until.until(wall) } else { now + wall.until(keep_until) };
+        let kept =
+            if keep_until < wall { now - keep_until.until(wall) } else { now + wall.until(keep_until) };
         let command = NonceCommand {
             tenant: tenant.clone(),
             key: self.keys.lookup_key(tenant, "nonce", name),

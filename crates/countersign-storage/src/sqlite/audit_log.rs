@@ -46,10 +46,8 @@ fn adopt_unmarked_head(session: &mut Session, now: Timestamp) -> Result<bool, Fa
         return Ok(false);
     }
     let old = session.conn.query_row("SELECT seq, mac, seal FROM audit_head", (), |row| {
-        let head = AuditHead {
-            seq: row.get::<_, i64>(0)?.cast_unsigned(),
-            mac: AuditMac::from_bytes(row.get(1)?),
-        };
+        let head =
+            AuditHead { seq: row.get::<_, i64>(0)?.cast_unsigned(), mac: AuditMac::from_bytes(row.get(1)?) };
         Ok((head, AuditMac::from_bytes(row.get(2)?)))
     });
     let old = old.optional()?;

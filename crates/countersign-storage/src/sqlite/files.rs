@@ -105,9 +105,7 @@ fn lock_file(file: &File, database: &Path) -> Result<(), OpenError> {
 
 fn locked(result: Result<(), TryLockError>, database: &Path, lock: &Path) -> Result<(), OpenError> {
     result.map_err(|error| match error {
-        TryLockError::WouldBlock => {
-            OpenError::InUse { database: database.to_owned(), lock: lock.to_owned() }
-        }
+        TryLockError::WouldBlock => OpenError::InUse { database: database.to_owned(), lock: lock.to_owned() },
         TryLockError::Error(source) => OpenError::File { path: lock.to_owned(), source },
     })
 }

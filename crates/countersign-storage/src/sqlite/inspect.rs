@@ -117,7 +117,8 @@ mod tests {
 
         async fn start(&self, after: u64) {
             let now = ManualClock::START + std::time::Duration::from_secs(after);
-            let start = commands::start(&tenant("acme").id, "+12125550101", now, [after.to_le_bytes()[0]; 32]);
+            let start =
+                commands::start(&tenant("acme").id, "+12125550101", now, [after.to_le_bytes()[0]; 32]);
             self.engine().start(start).await.unwrap();
         }
 

@@ -141,8 +141,7 @@ fn check(copy: &Path, keys: &KeyRing) -> Result<Installed, InstallError> {
         conn.execute("UPDATE state SET restored_pending = 1", ())?;
         found == MIGRATIONS.len()
     };
-    let audit_entries =
-        if is_present { Some(inspect::verify_audit(copy, keys, None)??) } else { None };
+    let audit_entries = if is_present { Some(inspect::verify_audit(copy, keys, None)??) } else { None };
     let conn = Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let seen: Option<i64> = conn.query_row("SELECT high_water FROM state", (), |row| row.get(0))?;
     let live = "SELECT count(*) FROM verifications WHERE status = 0 AND expires_at > ?1";

@@ -89,18 +89,11 @@ pub(super) fn count(conn: &Connection, now: Timestamp) -> Result<KeyUse, Failure
     Ok(found)
 }
 
-fn each<T>(
-    conn: &Connection,
-    sql: &str,
-    table: &'static str,
-    mut look: impl FnMut(T),
-) -> Result<(), Failure>
+fn each<T>(conn: &Connection, sql: &str, table: &'static str, mut look: impl FnMut(T)) -> Result<(), Failure>
 where
     T: for<'b> minicbor::Decode<'b, ()>,
 {
-    let read = |row: &Row<'_>| -> Result<T, Failure> {
-        from_row(row.get_ref(0)?.as_blob()?).in_table(table)
-    };
+    let read = |row: &Row<'_>| -> Result<T, Failure> { from_row(row.get_ref(0)?.as_blob()?).in_table(table) };
     let mut statement = conn.prepare(sql)?;
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {

@@ -9,10 +9,10 @@ use countersign_core::time::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::SqliteOptions;
 use super::files::{self, beside};
 use super::fingerprints;
 use super::migrations::{MIGRATIONS, migrate};
-use super::SqliteOptions;
 
 /// The oldest SQLite that may be used. Before 3.51.3, two connections that commit and checkpoint at
 /// the same moment, as ours do, could corrupt a WAL database (<https://sqlite.org/wal.html#walresetbug>).
@@ -142,7 +142,9 @@ pub enum OpenError {
         kind: String,
     },
     /// The file system cannot do what a write-ahead log needs.
-    #[error("SQLite keeps no write-ahead log here (its journal mode is {mode}): is the store on a network disk?")]
+    #[error(
+        "SQLite keeps no write-ahead log here (its journal mode is {mode}): is the store on a network disk?"
+    )]
     NoLog {
         /// What it keeps instead.
         mode: String,
@@ -236,9 +238,7 @@ fn same_run(conn: &Connection, database: &Path, in_file: i64) -> Result<(), Open
         Ok(runs) if runs.contains(&Some(in_file)) => Ok(()),
         Ok(_) => Err(files::leftover(database)),
         // A log of before there were such numbers.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
-            Err(files::leftover(database))
-        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => Err(files::leftover(database)),
         Err(error) => Err(error.into()),
     }
 }
@@ -248,9 +248,7 @@ fn confirm_clock(conn: &Connection, now: Timestamp, longest: Option<Duration>) -
     let Some(longest) = longest else { return Ok(()) };
     let seen: Option<i64> = conn.query_row("SELECT high_water FROM state", (), |row| row.get(0))?;
     match seen.map(Timestamp::from_millis) {
-        Some(store) if now.apart(store) > longest => {
-            Err(OpenError::ClockJump { machine: now, store })
-        }
+        Some(store) if now.apart(store) > longest => Err(OpenError::ClockJump { machine: now, store }),
         _ => Ok(()),
     }
 }

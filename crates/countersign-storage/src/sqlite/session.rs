@@ -150,8 +150,7 @@ impl Session {
     /// log of the program says so.
     pub(super) fn disown_failed_commit(&self) {
         let disown = || -> Result<(), Failure> {
-            let frames: i64 =
-                self.conn.query_row("PRAGMA wal_checkpoint(NOOP)", (), |row| row.get(1))?;
+            let frames: i64 = self.conn.query_row("PRAGMA wal_checkpoint(NOOP)", (), |row| row.get(1))?;
             let page: i64 = self.conn.query_row("PRAGMA page_size", (), |row| row.get(0))?;
             let log = files::beside(Path::new(self.conn.path().unwrap_or_default()), "-wal");
             Ok(files::cut_log(&log, frames.max(0).unsigned_abs(), page.unsigned_abs())?)

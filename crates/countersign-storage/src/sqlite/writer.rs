@@ -125,9 +125,10 @@ impl Writer {
             })?;
         }
         let begun = Instant::now();
-        let committed = self.session.commit().map_err(|failure| {
-            if failure.lost_commit() { Broken::Lost(failure) } else { judge(failure) }
-        })?;
+        let committed = self
+            .session
+            .commit()
+            .map_err(|failure| if failure.lost_commit() { Broken::Lost(failure) } else { judge(failure) })?;
         if committed.wrote {
             metrics::histogram!("countersign_store_commit_seconds").record(begun.elapsed());
             metrics::counter!("countersign_store_fsyncs_total").increment(1);

@@ -9,8 +9,8 @@ use countersign_core::verification::RecipientLedger;
 use rusqlite::ffi;
 
 use super::{Store, is_unavailable, quiet, recipient};
-use crate::sqlite::{Lost, SqliteOptions};
 use crate::sqlite::session::Session;
+use crate::sqlite::{Lost, SqliteOptions};
 
 fn sqlite_error(code: i32) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_core::keys::{KeyMaterial, KeyRing, SecretKey};
-use countersign_core::testkit::bench::{ALICE, BOB, Bench};
 use countersign_core::testkit::ManualClock;
+use countersign_core::testkit::bench::{ALICE, BOB, Bench};
 
 use super::{Store, quiet};
 use crate::sqlite::{OpenError, SqliteEngine, key_use};

@@ -141,10 +141,8 @@ impl Store {
     fn as_after_a_kill_of(&self, path: &Path) -> (TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         // Not read by this process: closing a file drops the locks that SQLite has on it.
-        let copied = Command::new("cp")
-            .args([path, &super::files::beside(path, "-wal")])
-            .arg(folder.path())
-            .status();
+        let copied =
+            Command::new("cp").args([path, &super::files::beside(path, "-wal")]).arg(folder.path()).status();
         assert!(copied.unwrap().success());
         let path = folder.path().join(path.file_name().unwrap());
         (folder, path)

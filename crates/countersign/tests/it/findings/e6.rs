@@ -69,8 +69,12 @@ fn e6_restore_puts_a_backup_in_the_place_of_a_crashed_store_and_loses_none_of_it
     let restored = restore(copy.to_str().unwrap());
     let said = String::from_utf8_lossy(&restored.stdout);
     assert!(restored.status.success(), "{restored:?}");
-    assert!(said.contains("1 codes that are live") && said.contains("audit log is whole: 1 entries"), "{said}");
-    let moved: Vec<_> = said.lines().filter_map(|line| line.split_once("is now ")).map(|(_, to)| to).collect();
+    assert!(
+        said.contains("1 codes that are live") && said.contains("audit log is whole: 1 entries"),
+        "{said}"
+    );
+    let moved: Vec<_> =
+        said.lines().filter_map(|line| line.split_once("is now ")).map(|(_, to)| to).collect();
     assert_eq!(moved.len(), 3, "{said}");
     assert_eq!(fs::read(moved[0]).unwrap(), old);
     assert!(copy.exists(), "the backup stays");

@@ -27,7 +27,8 @@ fn receiver() -> (String, Receiver<i64>) {
                     let _nobody_waits = tell.send(time);
                 }
             }
-            let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _gone =
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
     });
     (url, times)
@@ -42,7 +43,11 @@ fn f18_a_store_that_saw_tomorrow_meets_others_by_the_machines_clock_and_is_not_r
     let (url, times) = receiver();
     let installation = Installation::new("server.drain_seconds = 0");
     let text = std::fs::read_to_string(installation.path("c.toml")).unwrap();
-    installation.configure(&text.replace("http://127.0.0.1:9/", &url).replace("name = 'nobody'", "name = 'r'\nallow_private = true"));
+    installation.configure(
+        &text
+            .replace("http://127.0.0.1:9/", &url)
+            .replace("name = 'nobody'", "name = 'r'\nallow_private = true"),
+    );
     installation.configure_more(&format!(
         "[[dialects.enduserapi.user_domains]]\nuser_domain = 'C.DM.1.1'\ntenant = 'acme'\n\
          secret = '{SECRET}'\ncountries = ['86']\n"
