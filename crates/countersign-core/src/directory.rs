@@ -1,5 +1,8 @@
 //! The users that a tenant registered, for dialects that address users instead of numbers.
 //!
+//! A tenant has as many directories as its wire APIs name; each has users, names and addresses of its own, so
+//! that what one wire API believes of somebody is nothing to another.
+//!
 //! Names and addresses are sealed at rest and found through keyed indexes only.
 
 use std::sync::Arc;
@@ -13,9 +16,10 @@ use crate::codec;
 use crate::engine::{Engine, NameConflict, PutUser, StorageError, StoredUser, UserIndex};
 use crate::entropy::Entropy;
 use crate::keys::{KeyRing, Place};
-use crate::names::TenantId;
+use crate::names::{DirectoryName, TenantId};
 use crate::recipient::{EmailAddress, PhoneNumber, Recipient};
 use crate::time::{Clock, Timestamp};
+use crate::verifications::Account;
 
 /// What changes of addresses are counted over.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -192,23 +196,23 @@ pub struct UserChange {
     pub phone: Option<PhoneNumber>,
 }
 
-/// The directory of all tenants.
+/// The directories of all tenants.
 #[derive(Clone)]
-pub struct Directory {
+pub struct Directories {
     engine: Arc<dyn Engine>,
     keys: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for Directory {
+impl std::fmt::Debug for Directories {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Directory").finish_non_exhaustive()
+        f.debug_struct("Directories").finish_non_exhaustive()
     }
 }
 
-impl Directory {
-    /// Opens the directory over an engine.
+impl Directories {
+    /// Opens the directories over an engine.
     pub fn new(
         engine: Arc<dyn Engine>,
         keys: Arc<KeyRing>,
@@ -216,6 +220,48 @@ impl Directory {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self { engine, keys, clock, entropy }
+    }
+
+    /// The directory of that name, of every tenant. Users of one are nobody in another.
+    pub fn named(&self, name: DirectoryName) -> Directory {
+        let Self { engine, keys, clock, entropy } = self.clone();
+        Directory { engine, keys, clock, entropy, name }
+    }
+
+    /// Reads a user's row, whichever directory it is in.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn read(&self, tenant: &TenantId, stored: &StoredUser) -> Result<User, StorageError> {
+        open(&self.keys, tenant, stored)
+    }
+}
+
+/// One directory, of every tenant.
+#[derive(Clone)]
+pub struct Directory {
+    engine: Arc<dyn Engine>,
+    keys: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    name: DirectoryName,
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Directory").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Directory {
+    /// The directory's name.
+    pub fn name(&self) -> &DirectoryName {
+        &self.name
+    }
+
+    /// One of its users, for verifications of that user's addresses.
+    pub fn account(&self, id: &str) -> Account {
+        Account { directory: self.name.clone(), id: id.to_owned() }
     }
 
     /// Finds a user.
@@ -228,8 +274,8 @@ impl Directory {
             UserBy::Username(name) => UserIndex::Username(self.username_key(tenant, name)),
             UserBy::Address(address) => UserIndex::Address(address.keys(tenant, &self.keys).identity),
         };
-        match self.engine.find_user(tenant, index).await? {
-            Some(stored) => self.open(tenant, &stored).map(Some),
+        match self.engine.find_user(tenant, &self.name, index).await? {
+            Some(stored) => open(&self.keys, tenant, &stored).map(Some),
             None => Ok(None),
         }
     }
@@ -254,7 +300,7 @@ impl Directory {
             let mut user = self.blank(NewUser { id: id.to_owned(), sequence: 1, ..NewUser::default() });
             apply(&mut user, change);
             let stored = self.seal(tenant, self.id_key(tenant, id), &user);
-            if self.engine.put_user(tenant, stored, None, NameConflict::Move).await? == PutUser::Written {
+            if self.engine.put_user(tenant, &self.name, stored, None, NameConflict::Move).await? == PutUser::Written {
                 return Ok(user);
             }
         }
@@ -268,7 +314,7 @@ impl Directory {
         let key = self.id_key(tenant, &new.id);
         let user = self.blank(new);
         let stored = self.seal(tenant, key, &user);
-        Ok(match self.engine.put_user(tenant, stored, None, NameConflict::Refuse).await? {
+        Ok(match self.engine.put_user(tenant, &self.name, stored, None, NameConflict::Refuse).await? {
             PutUser::Written => Created::Done(Box::new(user)),
             PutUser::Stale => Created::IdTaken,
             PutUser::NameTaken => Created::NameTaken,
@@ -290,10 +336,10 @@ impl Directory {
     ) -> Result<Option<(User, T)>, UpdateError<E>> {
         let key = self.id_key(tenant, id);
         loop {
-            let Some(stored) = self.engine.find_user(tenant, UserIndex::Id(key)).await? else {
+            let Some(stored) = self.engine.find_user(tenant, &self.name, UserIndex::Id(key)).await? else {
                 return Ok(None);
             };
-            let before = self.open(tenant, &stored)?;
+            let before = open(&self.keys, tenant, &stored)?;
             let mut user = before.clone();
             let told = change(&mut user).map_err(UpdateError::Refused)?;
             if user == before {
@@ -303,7 +349,7 @@ impl Directory {
             user.changed_at = self.clock.now();
             let sealed = self.seal(tenant, key, &user);
             let expected = Some(stored.sequence);
-            if self.engine.put_user(tenant, sealed, expected, NameConflict::Move).await? == PutUser::Written {
+            if self.engine.put_user(tenant, &self.name, sealed, expected, NameConflict::Move).await? == PutUser::Written {
                 return Ok(Some((user, told)));
             }
         }
@@ -373,32 +419,32 @@ impl Directory {
             phone_pending: user.phone_pending,
         }
     }
+}
 
-    fn open(&self, tenant: &TenantId, stored: &StoredUser) -> Result<User, StorageError> {
-        let damaged = || StorageError::Corrupt { table: "users" };
-        let place = Place { table: "users", column: "body", tenant, row: &stored.id, index: 0 };
-        let plain = self.keys.open(place, &stored.body).map_err(|_| damaged())?;
-        let body: Body = codec::from_row(&plain).map_err(|_| damaged())?;
-        let email = body.email.map(|text| Recipient::from_canonical(&text));
-        let phone = body.phone.map(|text| Recipient::from_canonical(&text));
-        Ok(User {
-            id: body.id,
-            // The index tells whether the name is still this user's: another one may have taken it.
-            username: body.username.filter(|_| stored.username.is_some()),
-            email: email.and_then(|r| if let Recipient::Email(e) = r { Some(e) } else { None }),
-            phone: phone.and_then(|r| if let Recipient::Phone(p) = r { Some(p) } else { None }),
-            email_verified: stored.email_verified,
-            phone_verified: stored.phone_verified,
-            email_pending: stored.email_pending,
-            phone_pending: stored.phone_pending,
-            organization: body.organization,
-            profile: body.profile,
-            contact_changes: body.contact_changes,
-            sequence: stored.sequence,
-            created_at: stored.created_at,
-            changed_at: stored.changed_at,
-        })
-    }
+fn open(keys: &KeyRing, tenant: &TenantId, stored: &StoredUser) -> Result<User, StorageError> {
+    let damaged = || StorageError::Corrupt { table: "users" };
+    let place = Place { table: "users", column: "body", tenant, row: &stored.id, index: 0 };
+    let plain = keys.open(place, &stored.body).map_err(|_| damaged())?;
+    let body: Body = codec::from_row(&plain).map_err(|_| damaged())?;
+    let email = body.email.map(|text| Recipient::from_canonical(&text));
+    let phone = body.phone.map(|text| Recipient::from_canonical(&text));
+    Ok(User {
+        id: body.id,
+        // The index tells whether the name is still this user's: another one may have taken it.
+        username: body.username.filter(|_| stored.username.is_some()),
+        email: email.and_then(|r| if let Recipient::Email(e) = r { Some(e) } else { None }),
+        phone: phone.and_then(|r| if let Recipient::Phone(p) = r { Some(p) } else { None }),
+        email_verified: stored.email_verified,
+        phone_verified: stored.phone_verified,
+        email_pending: stored.email_pending,
+        phone_pending: stored.phone_pending,
+        organization: body.organization,
+        profile: body.profile,
+        contact_changes: body.contact_changes,
+        sequence: stored.sequence,
+        created_at: stored.created_at,
+        changed_at: stored.changed_at,
+    })
 }
 
 fn apply(user: &mut User, change: &UserChange) {
@@ -421,7 +467,8 @@ mod tests {
     fn directory() -> Directory {
         let engine = Arc::new(MemoryEngine::new(keys()));
         let clock = Arc::new(ManualClock::default());
-        Directory::new(engine, Arc::new(keys()), clock, Arc::new(SeededEntropy::default()))
+        let entropy = Arc::new(SeededEntropy::default());
+        Directories::new(engine, Arc::new(keys()), clock, entropy).named("users".parse().unwrap())
     }
 
     fn phone(text: &str) -> PhoneNumber {
@@ -501,10 +548,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_moved_does_not_come_back_with_the_next_change() {
-        let engine = Arc::new(MemoryEngine::new(keys()));
-        let clock = Arc::new(ManualClock::default());
-        let directory = Directory::new(engine, Arc::new(keys()), clock, Arc::new(SeededEntropy::default()));
-        let acme = tenant("acme").id;
+        let (directory, acme) = (directory(), tenant("acme").id);
         let named = UserChange { username: Some("zoe".into()), ..UserChange::default() };
         directory.put(&acme, "1", &named).await.unwrap();
         directory.put(&acme, "2", &named).await.unwrap();

@@ -90,6 +90,10 @@ name!(
     DialectName, "a dialect name", "1 to 64 of a-z, 0-9 and '-'", |t| is_slug(t, b"-")
 );
 name!(
+    /// A directory of a tenant's users: a wire API's own, or one that several of them share.
+    DirectoryName, "a directory name", "1 to 64 of a-z, 0-9, '-' and '_', starting with a letter or digit", |t| is_slug(t, b"-_")
+);
+name!(
     /// A configured way out, e.g. `inbox`.
     ProviderName, "a provider name", "1 to 64 of a-z, 0-9, '-' and '_'", |t| is_slug(t, b"-_")
 );

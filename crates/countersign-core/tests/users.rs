@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::code::Code;
-use countersign_core::directory::{Directory, NewUser, User, UserBy};
+use countersign_core::directory::{Directories, Directory, NewUser, User, UserBy};
 use countersign_core::engine::{
     AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, Refusal, SendOutcome,
 };
@@ -48,7 +48,8 @@ impl App {
             routes,
             templates,
         );
-        let directory = Directory::new(engine, ring, clock.clone(), entropy);
+        let directories = Directories::new(engine, ring, clock.clone(), entropy);
+        let directory = directories.named("users".parse().unwrap());
         let acme = tenant("acme");
         for id in ["ann", "bob"] {
             let new = NewUser { id: id.into(), phone: Some(number()), ..NewUser::default() };
@@ -59,7 +60,7 @@ impl App {
     }
 
     async fn start(&self, user: &str, delivery: Delivery) -> SendOutcome {
-        let target = Target::User { user: user.into(), recipient: Recipient::Phone(number()) };
+        let target = Target::User { user: self.directory.account(user), recipient: Recipient::Phone(number()) };
         let request = Start {
             tenant: &self.acme,
             dialect: &self.dialect,
@@ -92,7 +93,7 @@ impl App {
 
     async fn check(&self, user: &str, code: &Code) -> CheckOutcome {
         let recipient = Recipient::Phone(number());
-        let of = CheckOf::User { user, recipient: &recipient, purpose: self.purpose.clone() };
+        let of = CheckOf::User { user: &self.directory.account(user), recipient: &recipient, purpose: self.purpose.clone() };
         let check = Check {
             dialect: &self.dialect,
             tenant: &self.acme,

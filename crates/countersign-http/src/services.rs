@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_core::directory::Directory;
+use countersign_core::directory::Directories;
 use countersign_core::nonces::Nonces;
 use countersign_core::tenant::Tenants;
 use countersign_core::tokens::Tokens;
@@ -10,13 +10,13 @@ use countersign_core::verifications::Verifications;
 
 use crate::hooks::HookClient;
 
-/// The verbs, the directory, what was spent, the tenants and their hooks, shared by every wire API.
+/// The verbs, the directories, what was spent, the tenants and their hooks, shared by every wire API.
 #[derive(Clone, Debug)]
 pub struct Services {
     /// Start, resend, check, cancel and the reads around them.
     pub verifications: Verifications,
     /// The users that tenants registered.
-    pub directory: Directory,
+    pub directories: Directories,
     /// Tokens that are handed out after a verification.
     pub tokens: Tokens,
     /// What must be presented once only.

@@ -95,6 +95,11 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         routes: ways.routes,
         config,
     });
+    let filed = store.file_users(|tenant, user| service.directory_before(tenant, user)).await;
+    let filed = filed.context("users cannot be moved into directories").map_err(Failure::Runtime)?;
+    if filed > 0 {
+        tracing::info!(users = filed, "moved users into the directories of their dialects");
+    }
     let metrics_listener = match server.metrics_listen {
         Some(address) => Some(bind(address).await?),
         None => None,
@@ -147,7 +152,7 @@ async fn dev_routes(
     inbox: Arc<Inbox>,
     closing: watch::Receiver<bool>,
 ) -> Result<Router, Failure> {
-    let registered = dev::register_users(&service.services.directory).await;
+    let registered = dev::register_users(&service.services.directories).await;
     registered.context("the demo users cannot be registered").map_err(Failure::Runtime)?;
     let Services { verifications, tenants, .. } = &service.services;
     let opened = dev::open_sign_up(verifications, tenants).await;

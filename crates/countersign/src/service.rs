@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use countersign_core::directory::Directory;
+use countersign_core::directory::Directories;
 use countersign_core::dispatcher::{Dispatcher, Pace};
-use countersign_core::engine::Engine;
+use countersign_core::engine::{Engine, StoredUser};
 use countersign_core::entropy::Entropy;
 use countersign_core::keys::KeyRing;
+use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::nonces::Nonces;
 use countersign_core::provider::Routes;
 use countersign_core::tenant::Tenants;
@@ -73,18 +74,34 @@ impl Service {
             Arc::clone(&routes),
             Arc::clone(&templates),
         );
-        let directory =
-            Directory::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&entropy));
+        let directories = Directories::new(
+            Arc::clone(&engine),
+            Arc::clone(&keys),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+        );
         let tokens = Tokens::new(Arc::clone(&keys), Arc::clone(&clock), entropy);
         let nonces = Nonces::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock));
         let hooks = Arc::new(SignedHooks::new(Arc::clone(&clock)));
         let dispatcher =
             Dispatcher::new(engine, keys, clock, routes, templates, Arc::clone(&tenants), Pace::default());
         Self {
-            services: Services { verifications, directory, nonces, tokens, tenants, hooks },
+            services: Services { verifications, directories, nonces, tokens, tenants, hooks },
             dispatcher: Arc::new(dispatcher),
             keys: Arc::new(config.api_keys.into_iter().collect()),
             dialects: config.dialects,
+        }
+    }
+
+    /// The directory of a user that was written before there were several. One that cannot be read is kept
+    /// where nobody finds it.
+    pub fn directory_before(&self, tenant: &TenantId, stored: &StoredUser) -> DirectoryName {
+        match self.services.directories.read(tenant, stored) {
+            Ok(user) => self.dialects.directory_before(&user),
+            Err(error) => {
+                tracing::error!(%tenant, %error, "a user cannot be read; it is kept in the directory \"unreadable\"");
+                DirectoryName::parse("unreadable").expect("a directory's name")
+            }
         }
     }
 

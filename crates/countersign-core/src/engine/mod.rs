@@ -21,12 +21,12 @@ pub use commands::{
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
 pub use nonce::{NonceCommand, NonceOutcome, StoredNonce, spend};
-pub use user::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserIndex};
+pub use user::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserIndex, UserKey};
 
 use crate::audit::{AuditEntry, AuditEvent, SealedHead};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
-use crate::names::TenantId;
+use crate::names::{DirectoryName, TenantId};
 use crate::outbox::{DeliveryReport, Message};
 use crate::policy::RecipientCaps;
 use crate::recipient::RecipientKeys;
@@ -148,7 +148,7 @@ pub trait Engine: Send + Sync + 'static {
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError>;
 
     /// Erases what identifies a recipient: cancels what is pending, wipes addresses, notes and
-    /// unsent messages, also in stored answers, removes the directory's entry of the address. Counters
+    /// unsent messages, also in stored answers, removes every user with the address from every directory. Counters
     /// stay. Answers how many
     /// verifications were wiped.
     async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError>;
@@ -181,17 +181,19 @@ pub trait Engine: Send + Sync + 'static {
     /// The latest instant this store has committed; `None` for a new one.
     async fn high_water(&self) -> Result<Option<Timestamp>, StorageError>;
 
-    /// Finds a user of a tenant.
+    /// Finds a user in one of a tenant's directories.
     async fn find_user(
         &self,
         tenant: &TenantId,
+        directory: &DirectoryName,
         index: UserIndex,
     ) -> Result<Option<StoredUser>, StorageError>;
 
-    /// Writes a user if its stored sequence is `expected` (`None`: if there is none yet).
+    /// Writes a user of one of a tenant's directories if its stored sequence is `expected` (`None`: if there is none yet).
     async fn put_user(
         &self,
         tenant: &TenantId,
+        directory: &DirectoryName,
         user: StoredUser,
         expected: Option<u64>,
         on_name: NameConflict,

@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::keys::{RecipientKey, Sealed};
+use crate::names::DirectoryName;
 use crate::time::Timestamp;
 
 /// A user as stored.
@@ -49,17 +50,30 @@ pub struct StoredUser {
     pub phone_pending: bool,
 }
 
+/// A user of a tenant: directories know nothing of each other's users.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode)]
+pub struct UserKey {
+    /// In which directory.
+    #[n(0)]
+    pub directory: DirectoryName,
+    /// Which one, as in [`StoredUser::id`].
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub id: [u8; 16],
+}
+
 /// One user's address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct UserAddress {
-    /// The user, as in [`StoredUser::id`].
-    pub user: [u8; 16],
+    /// The user.
+    #[n(0)]
+    pub user: UserKey,
     /// The address, as in [`StoredUser::email`] and [`StoredUser::phone`].
+    #[n(1)]
     pub address: RecipientKey,
 }
 
 /// What a right code proved, for the directory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Proven {
     /// An address: of every user who has it.
     Address(RecipientKey),

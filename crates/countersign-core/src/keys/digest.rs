@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::ring::{KeyRing, SecretKey};
 use crate::code::Code;
+use crate::engine::UserKey;
 use crate::ids::VerificationId;
 use crate::names::{Purpose, TenantId};
 
@@ -136,7 +137,20 @@ impl KeyRing {
 
     /// The key that stands for one user's address, apart from the same address of others: made of what
     /// stands for the user and for the address in the directory's rows.
-    pub fn users_own(&self, tenant: &TenantId, user: &[u8; 16], address: &RecipientKey) -> RecipientKey {
+    pub fn users_own(&self, tenant: &TenantId, user: &UserKey, address: &RecipientKey) -> RecipientKey {
+        let parts =
+            [tenant.as_str().as_bytes(), &user.id, address.as_bytes(), user.directory.as_str().as_bytes()];
+        RecipientKey(truncated(&mac(&self.material.index, "user's own", &parts)))
+    }
+
+    /// The same as it was made before users were kept apart by directory: what was stored then must still
+    /// be found to be erased.
+    pub fn users_own_before_directories(
+        &self,
+        tenant: &TenantId,
+        user: &[u8; 16],
+        address: &RecipientKey,
+    ) -> RecipientKey {
         let parts = [tenant.as_str().as_bytes(), user, address.as_bytes()];
         RecipientKey(truncated(&mac(&self.material.index, "user's own", &parts)))
     }

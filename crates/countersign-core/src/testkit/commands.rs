@@ -8,10 +8,10 @@ use crate::audit::AuditEvent;
 use crate::code::Code;
 use crate::engine::{
     CancelCommand, CheckCommand, CheckTarget, Delivery, DestinationRequest, IdempotencyClaim, Intent,
-    NonceCommand, RecipientCommand, ResendCommand, StartCommand,
+    NonceCommand, RecipientCommand, ResendCommand, StartCommand, UserKey,
 };
 use crate::ids::VerificationId;
-use crate::names::{DialectName, Locale, Purpose, TenantId};
+use crate::names::{DialectName, DirectoryName, Locale, Purpose, TenantId};
 use crate::policy::{Caps, Policy, RecipientCaps, Terms};
 use crate::recipient::{Recipient, RecipientKeys};
 use crate::tenant::Tenant;
@@ -31,6 +31,16 @@ pub fn tenant(id: &str) -> Tenant {
 /// The purpose of every command below.
 pub fn purpose() -> Purpose {
     Purpose::parse("login").expect("a purpose")
+}
+
+/// The directory of every user below.
+pub fn directory() -> DirectoryName {
+    DirectoryName::parse("users").expect("a directory's name")
+}
+
+/// A user of that directory.
+pub fn user_key(id: u8) -> UserKey {
+    UserKey { directory: directory(), id: [id; 16] }
 }
 
 /// A code as somebody typed it.

@@ -16,7 +16,7 @@ use crate::audit::AuditEvent;
 use crate::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, DestinationRequest,
     Engine, IdempotencyClaim, Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
-    StartCommand, StorageError, UserAddress, VerificationRecord,
+    StartCommand, StorageError, UserAddress, UserKey, VerificationRecord,
 };
 use crate::entropy::Entropy;
 use crate::ids::VerificationId;
@@ -30,7 +30,7 @@ use crate::tenant::Tenant;
 use crate::time::{Clock, Timestamp};
 use crate::verification::{Disclosed, RecipientLedger, Status, Verification, disclose};
 
-pub use requests::{Check, CheckOf, IdempotencyKey, RequestError, Resend, Start, Target};
+pub use requests::{Account, Check, CheckOf, IdempotencyKey, RequestError, Resend, Start, Target};
 
 /// The verbs.
 #[derive(Clone)]
@@ -214,8 +214,8 @@ impl Verifications {
             CheckOf::Id(id) => (CheckTarget::Id(id), false),
             CheckOf::User { user, recipient, purpose } => {
                 let UserAddress { user, address } =
-                    *owner.insert(self.users_address(tenant, user, recipient));
-                let identity = self.keys.users_own(&tenant.id, &user, &address);
+                    &*owner.insert(self.users_address(tenant, user, recipient));
+                let identity = self.keys.users_own(&tenant.id, user, address);
                 (CheckTarget::Recipient { identity, purpose }, recipient.is_test(&tenant.policy))
             }
             CheckOf::Address(recipient, purpose) => {
@@ -257,7 +257,7 @@ impl Verifications {
     pub async fn cancel_of_user(
         &self,
         tenant: &Tenant,
-        user: &str,
+        user: &Account,
         recipient: &Recipient,
         purpose: &Purpose,
     ) -> Result<(), StorageError> {
@@ -383,9 +383,10 @@ impl Verifications {
         self.routes.candidates(tenant, channel).next().map(|_| ()).ok_or(RequestError::NoRoute(channel))
     }
 
-    fn users_address(&self, tenant: &Tenant, user: &str, recipient: &Recipient) -> UserAddress {
+    fn users_address(&self, tenant: &Tenant, user: &Account, recipient: &Recipient) -> UserAddress {
+        let id = self.keys.lookup_key(&tenant.id, "user", user.id.as_bytes());
         UserAddress {
-            user: self.keys.lookup_key(&tenant.id, "user", user.as_bytes()),
+            user: UserKey { directory: user.directory.clone(), id },
             address: recipient.keys(&tenant.id, &self.keys).identity,
         }
     }

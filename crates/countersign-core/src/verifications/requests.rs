@@ -7,10 +7,19 @@ use crate::code::Code;
 use crate::engine::{Delivery, Intent, StorageError};
 use crate::ids::VerificationId;
 use crate::link::LinkTemplate;
-use crate::names::{Channel, DialectName, Locale, Purpose};
+use crate::names::{Channel, DialectName, DirectoryName, Locale, Purpose};
 use crate::policy::Terms;
 use crate::recipient::Recipient;
 use crate::tenant::Tenant;
+
+/// A user of a tenant, by the tenant's own name for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// In which directory.
+    pub directory: DirectoryName,
+    /// The user's id there.
+    pub id: String,
+}
 
 /// Whom to send to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,8 +29,8 @@ pub enum Target {
     /// A user's address. The verification is that user's: others with the same address have their own,
     /// with their own cool-down and checks, and share the address' budgets.
     User {
-        /// The user's id in the directory.
-        user: String,
+        /// The user.
+        user: Account,
         /// The address.
         recipient: Recipient,
     },
@@ -95,8 +104,8 @@ pub enum CheckOf<'a> {
     /// The newest one for a user's address and a purpose. A proof is recorded with that user alone, and
     /// only if it still is the user's address.
     User {
-        /// The user's id in the directory.
-        user: &'a str,
+        /// The user.
+        user: &'a Account,
         /// The address.
         recipient: &'a Recipient,
         /// What for.

@@ -5,11 +5,13 @@
 //! [`Dialects::routers`], its page under `docs/dialects/`, its section in the example configuration.
 
 pub mod crypterium;
+mod directory;
 pub mod enduserapi;
 pub mod zap;
 pub mod zitadel;
 
 use axum::Router;
+pub use directory::NamedDirectory;
 use serde::Deserialize;
 
 use crate::observe::Observe;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
-use countersign_core::directory::Directory;
+use countersign_core::directory::Directories;
 use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::keys::KeyRing;
 use countersign_core::names::Channel;
@@ -59,7 +59,7 @@ impl Ground {
                 routes.clone(),
                 templates.clone(),
             ),
-            directory: Directory::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone()),
+            directories: Directories::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone()),
             tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
             nonces: Nonces::new(engine.clone(), ring.clone(), clock.clone()),
             tenants: tenants.clone(),

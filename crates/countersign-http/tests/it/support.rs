@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use countersign_core::code::Code;
-use countersign_core::directory::Directory;
+use countersign_core::directory::Directories;
 use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::nonces::Nonces;
 use countersign_core::provider::Routes;
@@ -77,7 +77,7 @@ impl TestApp {
             routes.clone(),
             templates.clone(),
         );
-        let directory = Directory::new(engine.clone(), keys.clone(), clock.clone(), entropy.clone());
+        let directories = Directories::new(engine.clone(), keys.clone(), clock.clone(), entropy.clone());
         let tokens = Tokens::new(keys.clone(), clock.clone(), entropy);
         let nonces = Nonces::new(engine.clone(), keys.clone(), clock.clone());
         let dispatcher = Dispatcher::new(
@@ -90,7 +90,7 @@ impl TestApp {
             Pace::default(),
         );
         let services =
-            Services { verifications, directory, nonces, tokens, tenants, hooks: Arc::new(NoHooks) };
+            Services { verifications, directories, nonces, tokens, tenants, hooks: Arc::new(NoHooks) };
         let readiness = Readiness::default();
         let service = app(App {
             services,

@@ -2,10 +2,10 @@
 
 use countersign_core::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, IdempotencyClaim,
-    Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand, resolve,
+    Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand, UserKey, resolve,
 };
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::TenantId;
+use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::Abandoned;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::cancel::cancel as cancel_rule;
@@ -131,8 +131,13 @@ pub(super) fn erase(session: &mut Session, command: &RecipientCommand) -> Result
     if let Some(number) = unit.number {
         let users = directory::of_address(unit.session, number, &command.keys.identity)?;
         let ring = unit.session.keys.clone();
-        let own = users.iter().map(|user| ring.users_own(&command.tenant, &user.id, &command.keys.identity));
-        let mut found = unit.all_of(&command.keys.identity)?;
+        let identity = &command.keys.identity;
+        let own = users.into_iter().flat_map(|(directory, user)| {
+            let before = ring.users_own_before_directories(&command.tenant, &user.id, identity);
+            let key = DirectoryName::parse(&directory).map(|directory| UserKey { directory, id: user.id });
+            key.ok().map(|key| ring.users_own(&command.tenant, &key, identity)).into_iter().chain([before])
+        });
+        let mut found = unit.all_of(identity)?;
         for key in own {
             found.extend(unit.all_of(&key)?);
         }

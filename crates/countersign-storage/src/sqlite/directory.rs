@@ -1,9 +1,9 @@
-//! The directory's rows.
+//! The directories' rows.
 
 use countersign_core::codec::{from_row, to_row};
-use countersign_core::engine::{NameConflict, Proven, PutUser, StoredUser, UserAddress};
+use countersign_core::engine::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserKey};
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::TenantId;
+use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::time::Timestamp;
 
 use super::failure::{Failure, InTable};
@@ -13,28 +13,30 @@ use super::session::Session;
 pub(super) fn put(
     session: &mut Session,
     tenant: &TenantId,
+    directory: &DirectoryName,
     user: &StoredUser,
     expected: Option<u64>,
     on_name: NameConflict,
 ) -> Result<PutUser, Failure> {
     let number = session.tenant_number(tenant)?;
-    let sql = "SELECT row FROM users WHERE tenant = ?1 AND id = ?2";
-    let stored: Option<StoredUser> = session.find(sql, (number, user.id), read)?;
+    let sql = "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
+    let stored: Option<StoredUser> = session.find(sql, (number, directory.as_str(), user.id), read)?;
     if stored.map(|stored| stored.sequence) != expected {
         return Ok(PutUser::Stale);
     }
     if let Some(username) = &user.username {
-        let sql = "SELECT row FROM users WHERE tenant = ?1 AND username = ?2 AND id <> ?3";
-        let namesakes = all(session, sql, (number, username, user.id))?;
+        let sql =
+            "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND username = ?3 AND id <> ?4";
+        let namesakes = all(session, sql, (number, directory.as_str(), username, user.id), read)?;
         if on_name == NameConflict::Refuse && !namesakes.is_empty() {
             return Ok(PutUser::NameTaken);
         }
         for mut namesake in namesakes {
             namesake.username = None;
-            write(session, number, &namesake)?;
+            write(session, number, directory.as_str(), &namesake)?;
         }
     }
-    write(session, number, user)?;
+    write(session, number, directory.as_str(), user)?;
     Ok(PutUser::Written)
 }
 
@@ -42,40 +44,74 @@ pub(super) fn put(
 pub(super) fn prove(session: &Session, tenant: i64, proven: &Proven, now: Timestamp) -> Result<(), Failure> {
     let (users, address) = match proven {
         Proven::Address(address) => (of_address(session, tenant, address)?, address),
-        Proven::OfUser(UserAddress { user, address }) => {
-            let sql = "SELECT row FROM users WHERE tenant = ?1 AND id = ?2";
-            (all(session, sql, (tenant, user))?, address)
+        Proven::OfUser(UserAddress { user: UserKey { directory, id }, address }) => {
+            let sql = "SELECT directory, row FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
+            (all(session, sql, (tenant, directory.as_str(), id), read_filed)?, address)
         }
     };
-    for mut user in users {
+    for (directory, mut user) in users {
         if user.prove(address, now) {
-            write(session, tenant, &user)?;
+            write(session, tenant, &directory, &user)?;
         }
     }
     Ok(())
 }
 
-/// Removes every user whose address it is.
+/// Removes every user whose address it is, from all directories.
 pub(super) fn remove(session: &Session, tenant: i64, address: &RecipientKey) -> Result<(), Failure> {
-    for user in of_address(session, tenant, address)? {
-        session.execute("DELETE FROM users WHERE tenant = ?1 AND id = ?2", (tenant, user.id))?;
+    for (directory, user) in of_address(session, tenant, address)? {
+        let sql = "DELETE FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
+        session.execute(sql, (tenant, directory, user.id))?;
     }
     Ok(())
 }
 
-/// Every user whose address it is.
+/// Every user whose address it is, with its directory: that of a user of before directories is empty.
 pub(super) fn of_address(
     session: &Session,
     tenant: i64,
     address: &RecipientKey,
-) -> Result<Vec<StoredUser>, Failure> {
-    let sql = "SELECT row FROM users WHERE tenant = ?1 AND email = ?2
+) -> Result<Vec<(String, StoredUser)>, Failure> {
+    let sql = "SELECT directory, row FROM users WHERE tenant = ?1 AND email = ?2
                UNION ALL
-               SELECT row FROM users WHERE tenant = ?1 AND phone = ?2 AND email IS NOT ?2";
-    all(session, sql, (tenant, address.as_bytes()))
+               SELECT directory, row FROM users WHERE tenant = ?1 AND phone = ?2 AND email IS NOT ?2";
+    all(session, sql, (tenant, address.as_bytes()), read_filed)
 }
 
-fn all(session: &Session, sql: &str, params: impl rusqlite::Params) -> Result<Vec<StoredUser>, Failure> {
+/// Up to `limit` users that were written before there were directories.
+pub(super) fn unfiled(session: &Session, limit: u32) -> Result<Vec<(TenantId, StoredUser)>, Failure> {
+    let sql = "SELECT t.name, u.row FROM users u INDEXED BY users_without_directory
+               CROSS JOIN tenants t ON t.number = u.tenant WHERE u.directory = '' LIMIT ?1";
+    all(session, sql, [limit], |row| {
+        let tenant = row.get_ref(0)?.as_str()?.parse().map_err(|_| Failure::Corrupt("tenants"))?;
+        Ok((tenant, from_row(row.get_ref(1)?.as_blob()?).in_table("users")?))
+    })
+}
+
+/// Gives a user that was written before there were directories its own. One that has a namesake there is
+/// not lost: it keeps its id and gives up its name.
+pub(super) fn file(
+    session: &mut Session,
+    tenant: &TenantId,
+    user: &StoredUser,
+    into: &DirectoryName,
+) -> Result<(), Failure> {
+    let number = session.tenant_number(tenant)?;
+    session.execute("DELETE FROM users WHERE tenant = ?1 AND directory = '' AND id = ?2", (number, user.id))?;
+    let put = put(session, tenant, into, user, None, NameConflict::Refuse)?;
+    if put == PutUser::NameTaken {
+        let nameless = StoredUser { username: None, ..user.clone() };
+        self::put(session, tenant, into, &nameless, None, NameConflict::Refuse)?;
+    }
+    Ok(())
+}
+
+fn all<T>(
+    session: &Session,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: impl Fn(&rusqlite::Row<'_>) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
     let mut statement = session.prepare(sql)?;
     let mut rows = statement.query(params)?;
     let mut users = Vec::new();
@@ -90,14 +126,20 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> Result<StoredUser, Failure> {
     from_row(row.get_ref(0)?.as_blob()?).in_table("users")
 }
 
-fn write(session: &Session, tenant: i64, user: &StoredUser) -> Result<(), Failure> {
+/// Reads `directory, row`.
+fn read_filed(row: &rusqlite::Row<'_>) -> Result<(String, StoredUser), Failure> {
+    Ok((row.get(0)?, from_row(row.get_ref(1)?.as_blob()?).in_table("users")?))
+}
+
+fn write(session: &Session, tenant: i64, directory: &str, user: &StoredUser) -> Result<(), Failure> {
     session.execute(
-        "INSERT INTO users (tenant, id, username, email, phone, changed_at, row)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (tenant, id) DO UPDATE
-         SET username = ?3, email = ?4, phone = ?5, changed_at = ?6, row = ?7",
+        "INSERT INTO users (tenant, directory, id, username, email, phone, changed_at, row)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (tenant, directory, id) DO UPDATE
+         SET username = ?4, email = ?5, phone = ?6, changed_at = ?7, row = ?8",
         (
             tenant,
+            directory,
             user.id,
             user.username,
             user.email.as_ref().map(RecipientKey::as_bytes),

@@ -11,7 +11,7 @@ use countersign_core::engine::{
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::TenantId;
+use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::{DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::{RecipientLedger, Verification};
@@ -23,7 +23,36 @@ use super::session::Session;
 use super::sweep::Room;
 use super::{SqliteEngine, commands, directory, nonces, outbox, reads, recipients, sweep};
 
+/// How many users are given their directory in one commit.
+const FILED_AT_ONCE: u32 = 256;
+
 impl SqliteEngine {
+    /// Gives every user that was written before there were directories its own, which `whose` says. A
+    /// store has such users once, after it was brought up to date; until they are filed nobody finds them.
+    ///
+    /// # Errors
+    /// The store is unavailable. What was filed stays so.
+    pub async fn file_users(
+        &self,
+        whose: impl Fn(&TenantId, &StoredUser) -> DirectoryName,
+    ) -> Result<u64, StorageError> {
+        let mut filed = 0;
+        loop {
+            let some = |session: &mut Session| directory::unfiled(session, FILED_AT_ONCE);
+            let some = self.write_in_background(Lane::Normal, some).await?;
+            if some.is_empty() {
+                return Ok(filed);
+            }
+            filed += some.len() as u64;
+            let told = some.into_iter().map(|(tenant, user)| (whose(&tenant, &user), tenant, user));
+            let told: Vec<_> = told.collect();
+            let file = move |session: &mut Session| {
+                told.iter().try_for_each(|(into, tenant, user)| directory::file(session, tenant, user, into))
+            };
+            self.write_in_background(Lane::Normal, file).await?;
+        }
+    }
+
     /// A request that may write.
     async fn write<A: Send + 'static>(
         &self,
@@ -170,21 +199,24 @@ impl Engine for SqliteEngine {
     async fn find_user(
         &self,
         tenant: &TenantId,
+        directory: &DirectoryName,
         index: UserIndex,
     ) -> Result<Option<StoredUser>, StorageError> {
-        let tenant = tenant.clone();
-        self.read(move |reader| reads::find_user(reader.conn(), &tenant, &index)).await
+        let (tenant, directory) = (tenant.clone(), directory.clone());
+        self.read(move |reader| reads::find_user(reader.conn(), &tenant, &directory, &index)).await
     }
 
     async fn put_user(
         &self,
         tenant: &TenantId,
+        directory: &DirectoryName,
         user: StoredUser,
         expected: Option<u64>,
         on_name: NameConflict,
     ) -> Result<PutUser, StorageError> {
-        let tenant = tenant.clone();
-        let put = move |session: &mut Session| directory::put(session, &tenant, &user, expected, on_name);
+        let (tenant, into) = (tenant.clone(), directory.clone());
+        let put =
+            move |session: &mut Session| directory::put(session, &tenant, &into, &user, expected, on_name);
         self.write(Lane::Normal, put).await
     }
 

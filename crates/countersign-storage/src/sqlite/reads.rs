@@ -6,7 +6,7 @@ use countersign_core::engine::StoredUser;
 use countersign_core::engine::{ListQuery, UserIndex, VerificationRecord};
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::{AuditMac, RecipientKey};
-use countersign_core::names::TenantId;
+use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::Message;
 use countersign_core::verification::Verification;
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::changes::status_number;
 use super::failure::{Failure, InTable};
 use super::session::find;
-use super::{directory, outbox, session, unit};
+use super::{directory as rows, outbox, session, unit};
 
 /// The tenant's number, or one that no tenant has.
 const TENANT: &str = "(SELECT number FROM tenants WHERE name = ?1)";
@@ -84,22 +84,27 @@ pub(super) fn list(
     Ok(list)
 }
 
-/// A user of a tenant; of several, the one of the highest rank.
+/// A user of a tenant's directory; of several, the one of the highest rank.
 pub(super) fn find_user(
     conn: &Connection,
     tenant: &TenantId,
+    directory: &DirectoryName,
     index: &UserIndex,
 ) -> Result<Option<StoredUser>, Failure> {
     let (key, condition) = match index {
-        UserIndex::Id(id) => (id, "id = ?2"),
-        UserIndex::Username(username) => (username, "username = ?2"),
+        UserIndex::Id(id) => (id, "id = ?3"),
+        UserIndex::Username(username) => (username, "username = ?3"),
         UserIndex::Address(address) => {
-            let sql = format!("SELECT row FROM users WHERE tenant = {TENANT} AND (email = ?2 OR phone = ?2)");
+            let sql = format!(
+                "SELECT row FROM users WHERE tenant = {TENANT} AND directory = ?2 AND email = ?3
+                 UNION ALL
+                 SELECT row FROM users WHERE tenant = {TENANT} AND directory = ?2 AND phone = ?3"
+            );
             let mut statement = conn.prepare_cached(&sql)?;
-            let mut rows = statement.query((tenant.as_str(), address.as_bytes()))?;
+            let mut rows = statement.query((tenant.as_str(), directory.as_str(), address.as_bytes()))?;
             let mut best: Option<StoredUser> = None;
             while let Some(row) = rows.next()? {
-                let user = directory::read(row)?;
+                let user = rows::read(row)?;
                 best = match best {
                     Some(other) if other.rank(address) > user.rank(address) => Some(other),
                     _ => Some(user),
@@ -108,8 +113,8 @@ pub(super) fn find_user(
             return Ok(best);
         }
     };
-    let sql = format!("SELECT row FROM users WHERE tenant = {TENANT} AND {condition}");
-    find(conn, &sql, (tenant.as_str(), key), directory::read)
+    let sql = format!("SELECT row FROM users WHERE tenant = {TENANT} AND directory = ?2 AND {condition}");
+    find(conn, &sql, (tenant.as_str(), directory.as_str(), key), rows::read)
 }
 
 /// Entries of the audit log after number `after`, in order.

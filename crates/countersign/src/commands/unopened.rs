@@ -12,7 +12,7 @@ use countersign_core::engine::{
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::TenantId;
+use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::{DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::{RecipientLedger, Verification};
@@ -74,12 +74,13 @@ impl Engine for Unopened {
     async fn high_water(&self) -> Refused<Option<Timestamp>> {
         refuse()
     }
-    async fn find_user(&self, _: &TenantId, _: UserIndex) -> Refused<Option<StoredUser>> {
+    async fn find_user(&self, _: &TenantId, _: &DirectoryName, _: UserIndex) -> Refused<Option<StoredUser>> {
         refuse()
     }
     async fn put_user(
         &self,
         _: &TenantId,
+        _: &DirectoryName,
         _: StoredUser,
         _: Option<u64>,
         _: NameConflict,

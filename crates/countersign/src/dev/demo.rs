@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use countersign_core::directory::{Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange};
+use countersign_core::directory::{Directories, Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange};
 use countersign_core::engine::StorageError;
 use countersign_core::names::TenantId;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
@@ -89,10 +89,12 @@ const MEMBERS: [Member; 3] = [
 ///
 /// # Errors
 /// The store is unavailable.
-pub async fn register_users(directory: &Directory) -> Result<(), StorageError> {
+pub async fn register_users(directories: &Directories) -> Result<(), StorageError> {
     let tenant = TenantId::parse("demo").expect("a valid id");
+    let of = |dialect: &str| directories.named(dialect.parse().expect("a directory's name"));
+    let (zap, zitadel) = (of("zap"), of("zitadel"));
     for user in &USERS {
-        if directory.find(&tenant, UserBy::Id(user.id)).await?.is_some() {
+        if zap.find(&tenant, UserBy::Id(user.id)).await?.is_some() {
             continue; // whatever was changed since is kept
         }
         let change = UserChange {
@@ -100,10 +102,10 @@ pub async fn register_users(directory: &Directory) -> Result<(), StorageError> {
             email: Some(EmailAddress::parse(user.email).expect("a valid address")),
             phone: Some(number(user.phone)),
         };
-        directory.put(&tenant, user.id, &change).await?;
+        zap.put(&tenant, user.id, &change).await?;
     }
     for member in &MEMBERS {
-        register_member(directory, &tenant, member).await?;
+        register_member(&zitadel, &tenant, member).await?;
     }
     Ok(())
 }

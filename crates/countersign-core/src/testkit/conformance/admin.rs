@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::audit::Verifier;
 use crate::engine::{CheckCommand, CheckOutcome, ListQuery, NameConflict, PutUser, StartCommand, UserIndex};
-use crate::names::TenantId;
+use crate::names::{DirectoryName, TenantId};
 use crate::testkit::bench::*;
-use crate::testkit::commands::{audit_event, claim, recipient_keys};
+use crate::testkit::commands::{audit_event, claim, directory, recipient_keys, user_key};
 use crate::testkit::conformance::directory::user;
 use crate::verification::disclose;
 use crate::verification::{Status, StoredRecipient, Verification};
@@ -105,26 +105,30 @@ pub(super) async fn an_erasure_keeps_the_counters_and_is_audited<F: EngineFixtur
     assert_eq!(bench.audit().await.last().map(|event| event.action.as_str()), Some("recipient.erased"));
 }
 
-pub(super) async fn an_erasure_takes_the_directorys_entry_along<F: EngineFixture>() {
+pub(super) async fn an_erasure_takes_the_users_of_every_directory_along<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let (engine, tenant) = (bench.engine(), &bench.tenant);
     for (id, to) in [(1, ALICE), (2, BOB)] {
-        let put = engine.put_user(tenant, user(&bench, id, to), None, NameConflict::Move).await;
+        let put = engine.put_user(tenant, &directory(), user(&bench, id, to), None, NameConflict::Move).await;
         assert_eq!(put, Ok(PutUser::Written));
     }
+    let elsewhere = DirectoryName::parse("elsewhere").expect("a directory's name");
+    let put = engine.put_user(tenant, &elsewhere, user(&bench, 1, ALICE), None, NameConflict::Move).await;
+    assert_eq!(put, Ok(PutUser::Written));
     engine.erase(bench.administer(ALICE, "recipient.erased")).await.expect("erase");
-    assert_eq!(engine.find_user(tenant, UserIndex::Id([1; 16])).await.expect("find"), None);
-    assert!(engine.find_user(tenant, UserIndex::Id([2; 16])).await.expect("find").is_some());
+    assert_eq!(engine.find_user(tenant, &directory(), UserIndex::Id([1; 16])).await.expect("find"), None);
+    assert_eq!(engine.find_user(tenant, &elsewhere, UserIndex::Id([1; 16])).await.expect("find"), None);
+    assert!(engine.find_user(tenant, &directory(), UserIndex::Id([2; 16])).await.expect("find").is_some());
 }
 
 pub(super) async fn an_erasure_reaches_what_its_users_verify_for_themselves<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let stored = user(&bench, 1, ALICE);
-    let put = bench.engine().put_user(&bench.tenant, stored, None, NameConflict::Move).await;
+    let put = bench.engine().put_user(&bench.tenant, &directory(), stored, None, NameConflict::Move).await;
     assert_eq!(put, Ok(PutUser::Written));
     let mut start = bench.start_of(ALICE);
     let address = start.destinations[0].keys.identity;
-    start.destinations[0].keys.identity = bench.keys.users_own(&bench.tenant, &[1; 16], &address);
+    start.destinations[0].keys.identity = bench.keys.users_own(&bench.tenant, &user_key(1), &address);
     let own = opened(bench.start(start).await);
     let wiped = bench.engine().erase(bench.administer(ALICE, "recipient.erased")).await;
     assert_eq!(wiped, Ok(1));

@@ -3,10 +3,10 @@
 use crate::engine::{CheckCommand, StartCommand, UserIndex};
 use crate::engine::{NameConflict, PutUser, StoredUser, UserAddress};
 use crate::keys::Sealed;
-use crate::names::TenantId;
+use crate::names::{DirectoryName, TenantId};
 use crate::recipient::Recipient;
 use crate::testkit::bench::*;
-use crate::testkit::commands::recipient_keys;
+use crate::testkit::commands::{directory, recipient_keys, user_key};
 
 /// A user with one address.
 pub(super) fn user<F: EngineFixture>(bench: &Bench<F>, id: u8, to: &str) -> StoredUser {
@@ -29,12 +29,12 @@ pub(super) fn user<F: EngineFixture>(bench: &Bench<F>, id: u8, to: &str) -> Stor
 }
 
 async fn put<F: EngineFixture>(bench: &Bench<F>, user: StoredUser, expected: Option<u64>) -> bool {
-    let put = bench.engine().put_user(&bench.tenant, user, expected, NameConflict::Move).await;
+    let put = bench.engine().put_user(&bench.tenant, &directory(), user, expected, NameConflict::Move).await;
     put.expect("put") == PutUser::Written
 }
 
 async fn find<F: EngineFixture>(bench: &Bench<F>, index: UserIndex) -> Option<StoredUser> {
-    bench.engine().find_user(&bench.tenant, index).await.expect("find")
+    bench.engine().find_user(&bench.tenant, &directory(), index).await.expect("find")
 }
 
 /// User 1 with both addresses, one code sent to `to` alone, and its right check.
@@ -73,6 +73,26 @@ pub(super) async fn a_user_is_another_tenants_nobody<F: EngineFixture>() {
     bench.tenant = TenantId::parse("other").expect("a tenant id");
     assert_eq!(find(&bench, UserIndex::Id([1; 16])).await, None);
     assert!(put(&bench, user(&bench, 1, ALICE), None).await);
+}
+
+/// Neither by its id nor by its name nor by an address; and the same id and name are somebody else's there.
+pub(super) async fn f3_a_user_is_another_directorys_nobody<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let stored = StoredUser { username: Some([7; 16]), ..user(&bench, 1, ALICE) };
+    assert!(put(&bench, stored.clone(), None).await);
+    let elsewhere = DirectoryName::parse("elsewhere").expect("a directory's name");
+    let (engine, tenant) = (bench.engine(), &bench.tenant);
+    let address = UserIndex::Address(recipient_keys(tenant, ALICE).identity);
+    for index in [UserIndex::Id([1; 16]), UserIndex::Username([7; 16]), address] {
+        assert_eq!(engine.find_user(tenant, &elsewhere, index).await, Ok(None), "{index:?}");
+    }
+    let other = StoredUser { username: Some([7; 16]), ..user(&bench, 1, BOB) };
+    let put = engine.put_user(tenant, &elsewhere, other.clone(), None, NameConflict::Refuse).await;
+    assert_eq!(put, Ok(PutUser::Written));
+    for index in [UserIndex::Id([1; 16]), UserIndex::Username([7; 16])] {
+        assert_eq!(find(&bench, index).await.as_ref(), Some(&stored), "{index:?}");
+        assert_eq!(engine.find_user(tenant, &elsewhere, index).await, Ok(Some(other.clone())), "{index:?}");
+    }
 }
 
 pub(super) async fn a_write_over_a_change_it_did_not_see_is_refused<F: EngineFixture>() {
@@ -167,7 +187,7 @@ pub(super) async fn one_users_proof_is_recorded_with_nobody_else<F: EngineFixtur
     let address = recipient_keys(&bench.tenant, ALICE).identity;
     let right = CheckCommand {
         record_proof: true,
-        user: Some(UserAddress { user: [2; 16], address }),
+        user: Some(UserAddress { user: user_key(2), address }),
         ..bench.check_of(verification.id, &code)
     };
     assert!(is_right(&bench.give(right).await));
@@ -182,11 +202,11 @@ pub(super) async fn a_name_is_not_taken_from_another_where_it_was_not_to_move<F:
     let named = |id, to| StoredUser { username: Some([7; 16]), ..user(&bench, id, to) };
     assert!(put(&bench, named(1, ALICE), None).await);
     let refuse = NameConflict::Refuse;
-    let second = bench.engine().put_user(&bench.tenant, named(2, BOB), None, refuse).await;
+    let second = bench.engine().put_user(&bench.tenant, &directory(), named(2, BOB), None, refuse).await;
     assert_eq!(second, Ok(PutUser::NameTaken));
     assert_eq!(find(&bench, UserIndex::Id([2; 16])).await, None);
     let own = StoredUser { sequence: 2, ..named(1, ALICE) };
-    let own = bench.engine().put_user(&bench.tenant, own, Some(1), refuse).await;
+    let own = bench.engine().put_user(&bench.tenant, &directory(), own, Some(1), refuse).await;
     assert_eq!(own, Ok(PutUser::Written));
 }
 

@@ -7,14 +7,14 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::code::Code;
-use crate::directory::{Directory, User, UserBy, UserChange};
+use crate::directory::{Directories, User, UserBy, UserChange};
 use crate::engine::{
     AcceptedKind, CheckOutcome, Idempotent, NonceCommand, NonceOutcome, Rejection, SendOutcome, StartCommand,
     UserIndex,
 };
 use crate::engine::{NameConflict, PutUser, StoredUser};
 use crate::testkit::bench::*;
-use crate::testkit::commands::{claim, nonce};
+use crate::testkit::commands::{claim, directory, nonce};
 use crate::testkit::conformance::directory::user;
 use crate::testkit::{ManualClock, SeededEntropy};
 use crate::time::Timestamp;
@@ -160,26 +160,27 @@ pub(super) async fn no_message_goes_to_two_dispatchers<F: EngineFixture>() {
 pub(super) async fn of_parallel_writes_of_one_user_one_wins<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let first = user(&bench, 1, ALICE);
-    let put = bench.engine().put_user(&bench.tenant, first, None, NameConflict::Move).await;
+    let put = bench.engine().put_user(&bench.tenant, &directory(), first, None, NameConflict::Move).await;
     assert_eq!(put, Ok(PutUser::Written));
     let writes =
         (0..16).map(|_| {
             let (engine, tenant) = (bench.engine(), bench.tenant.clone());
             let change = StoredUser { sequence: 2, ..user(&bench, 1, BOB) };
             async move {
-                engine.put_user(&tenant, change, Some(1), NameConflict::Move).await == Ok(PutUser::Written)
+                engine.put_user(&tenant, &directory(), change, Some(1), NameConflict::Move).await == Ok(PutUser::Written)
             }
         });
     let won = all_at_once(writes).await.into_iter().filter(|won| *won).count();
     assert_eq!(won, 1);
-    let stored = bench.engine().find_user(&bench.tenant, UserIndex::Id([1; 16])).await.expect("find");
+    let stored = bench.engine().find_user(&bench.tenant, &directory(), UserIndex::Id([1; 16])).await.expect("find");
     assert_eq!(stored.map(|user| user.sequence), Some(2));
 }
 
 pub(super) async fn of_parallel_changes_of_one_user_none_is_lost<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let (keys, clock) = (Arc::new(crate::testkit::keys()), Arc::new(ManualClock::default()));
-    let directory = Directory::new(bench.engine(), keys, clock, Arc::new(SeededEntropy::default()));
+    let entropy = Arc::new(SeededEntropy::default());
+    let directory = Directories::new(bench.engine(), keys, clock, entropy).named(directory());
     directory.put(&bench.tenant, "1", &UserChange::default()).await.expect("put");
     let changes = (0..16).map(|n| {
         let (directory, tenant) = (directory.clone(), bench.tenant.clone());

@@ -17,11 +17,11 @@ use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
     Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, Proven, PutUser, RecipientCommand,
     ResendCommand, SendOutcome, StartCommand, StorageError, StoredAnswer, StoredNonce, SweepReport,
-    UserAddress, UserIndex, VerificationRecord, resolve, spend,
+    UserAddress, UserIndex, UserKey, VerificationRecord, resolve, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
-use crate::names::TenantId;
+use crate::names::{DirectoryName, TenantId};
 use crate::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
 use crate::time::Timestamp;
 use crate::verification::cancel::cancel;
@@ -118,7 +118,7 @@ impl MemoryEngine {
         for proven in changes.proven {
             match proven {
                 Proven::Address(address) => {
-                    store.users_of(tenant).for_each(|user| _ = user.prove(&address, now));
+                    store.users_of(tenant).for_each(|(_, user)| _ = user.prove(&address, now));
                 }
                 Proven::OfUser(UserAddress { user, address }) => {
                     let user = store.users.get_mut(&(tenant.clone(), user));
@@ -245,9 +245,12 @@ impl Engine for MemoryEngine {
         self.locked(|store| {
             let now = store.judged_at(command.now);
             let (tenant, identity) = (&command.tenant, command.keys.identity);
-            let users = store.users_of(tenant).filter(|user| has_address(user, &identity));
-            let mut keys: Vec<_> =
-                users.map(|user| self.keys.users_own(tenant, &user.id, &identity)).collect();
+            let users = store.users_of(tenant).filter(|(_, user)| has_address(user, &identity));
+            let own = |key: &UserKey| {
+                let before = self.keys.users_own_before_directories(tenant, &key.id, &identity);
+                [self.keys.users_own(tenant, key, &identity), before]
+            };
+            let mut keys: Vec<_> = users.flat_map(|(key, _)| own(key)).collect();
             keys.push(identity);
             let named = |v: &Verification| keys.iter().any(|key| v.destination(key).is_some());
             let theirs = |v: &&Verification| v.tenant == *tenant && named(v);
@@ -371,11 +374,12 @@ impl Engine for MemoryEngine {
     async fn find_user(
         &self,
         tenant: &TenantId,
+        directory: &DirectoryName,
         index: UserIndex,
     ) -> Result<Option<StoredUser>, StorageError> {
         self.locked(|store| {
             Ok(store
-                .users_of(tenant)
+                .users_in(tenant, directory)
                 .filter(|user| match &index {
                     UserIndex::Id(id) => user.id == *id,
                     UserIndex::Username(name) => user.username.as_ref() == Some(name),
@@ -392,17 +396,18 @@ impl Engine for MemoryEngine {
     async fn put_user(
         &self,
         tenant: &TenantId,
+        directory: &DirectoryName,
         user: StoredUser,
         expected: Option<u64>,
         on_name: NameConflict,
     ) -> Result<PutUser, StorageError> {
         self.locked(|store| {
-            let key = (tenant.clone(), user.id);
+            let key = (tenant.clone(), UserKey { directory: directory.clone(), id: user.id });
             if store.users.get(&key).map(|stored| stored.sequence) != expected {
                 return Ok(PutUser::Stale);
             }
             if user.username.is_some() {
-                let others = store.users_of(tenant).filter(|other| other.id != user.id);
+                let others = store.users_in(tenant, directory).filter(|other| other.id != user.id);
                 let mut namesakes = others.filter(|other| other.username == user.username).peekable();
                 if on_name == NameConflict::Refuse && namesakes.peek().is_some() {
                     return Ok(PutUser::NameTaken);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::audit::{AuditEntry, AuditHead};
-use crate::engine::{StorageError, StoredAnswer, StoredNonce, StoredUser};
+use crate::engine::{StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
-use crate::names::{Purpose, TenantId};
+use crate::names::{DirectoryName, Purpose, TenantId};
 use crate::outbox::{Abandoned, Message};
 use crate::time::Timestamp;
 use crate::verification::resend::RunningState;
@@ -28,7 +28,8 @@ pub(super) struct Store {
     /// In the order in which they were queued.
     pub(super) messages: Vec<Message>,
     pub(super) answers: BTreeMap<(TenantId, [u8; 16]), StoredAnswer>,
-    pub(super) users: BTreeMap<(TenantId, [u8; 16]), StoredUser>,
+    /// By tenant and by directory.
+    pub(super) users: BTreeMap<(TenantId, UserKey), StoredUser>,
     pub(super) nonces: BTreeMap<(TenantId, [u8; 16]), StoredNonce>,
     pub(super) audit: Vec<AuditEntry>,
     pub(super) audit_head: Option<AuditHead>,
@@ -92,8 +93,17 @@ impl Store {
     pub(super) fn users_of<'a>(
         &'a mut self,
         tenant: &'a TenantId,
+    ) -> impl Iterator<Item = (&'a UserKey, &'a mut StoredUser)> {
+        let theirs = self.users.iter_mut().filter(move |((owner, _), _)| owner == tenant);
+        theirs.map(|((_, key), user)| (key, user))
+    }
+
+    pub(super) fn users_in<'a>(
+        &'a mut self,
+        tenant: &'a TenantId,
+        directory: &'a DirectoryName,
     ) -> impl Iterator<Item = &'a mut StoredUser> {
-        self.users.iter_mut().filter(move |((owner, _), _)| owner == tenant).map(|(_, user)| user)
+        self.users_of(tenant).filter(move |(key, _)| key.directory == *directory).map(|(_, user)| user)
     }
 
     /// What a verification no longer knows, no answer about it tells.

@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::code::Code;
-use countersign_core::directory::{Created, NewUser, User, UserBy};
+use countersign_core::directory::{Created, Directory, NewUser, User, UserBy};
 use countersign_core::engine::{CheckOutcome, Delivery, Intent, Refusal, SendOutcome, StorageError};
 use countersign_core::link::LinkTemplate;
 use countersign_core::names::{DialectName, Purpose};
@@ -37,6 +37,7 @@ use crate::services::Services;
 /// The dialect's calls over the services.
 pub(super) struct Calls {
     pub(super) services: Services,
+    pub(super) directory: Directory,
     dialect: DialectName,
     signup: Purpose,
     password_reset: Purpose,
@@ -90,10 +91,11 @@ pub(super) enum Use {
 }
 
 impl Calls {
-    pub(super) fn new(services: Services) -> Self {
+    pub(super) fn new(services: Services, directory: Directory) -> Self {
         let purpose = |name| Purpose::parse(name).expect("a purpose");
         Self {
             services,
+            directory,
             dialect: DialectName::parse(super::NAME).expect("a dialect's name"),
             signup: purpose("signup"),
             password_reset: purpose("password_reset"),
@@ -193,7 +195,7 @@ impl Calls {
     /// The user who has proven this number.
     async fn known(&self, caller: &Caller, line: &Line) -> Result<Option<User>, StorageError> {
         let Some(number) = &line.number else { return Ok(None) };
-        let user = self.services.directory.find(&caller.tenant.id, UserBy::Address(number)).await?;
+        let user = self.directory.find(&caller.tenant.id, UserBy::Address(number)).await?;
         Ok(user.filter(|user| user.phone_verified))
     }
 
@@ -205,7 +207,7 @@ impl Calls {
         proof: &Verification,
         number: Recipient,
     ) -> Result<User, Problem> {
-        let (directory, tenant) = (&self.services.directory, &caller.tenant.id);
+        let (directory, tenant) = (&self.directory, &caller.tenant.id);
         let found = directory.find(tenant, UserBy::Address(&number)).await?;
         if let Some(user) = found.filter(|user| user.phone_verified) {
             return Ok(user);

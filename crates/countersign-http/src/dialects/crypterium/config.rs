@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
+use crate::dialects::NamedDirectory;
 use crate::hooks::HookTarget;
 use crate::json::UnknownFields;
 
@@ -13,6 +14,8 @@ use crate::json::UnknownFields;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// The directory that its users are in, if not one of its own.
+    pub directory: Option<NamedDirectory>,
     /// Who may call: each `X-Merchant-ID` with its tenant and its behaviour.
     pub merchants: Vec<Merchant>,
 }

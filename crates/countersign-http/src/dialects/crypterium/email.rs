@@ -29,7 +29,7 @@ impl Calls {
         email: EmailAddress,
     ) -> Result<Done, Problem> {
         let address = Recipient::Email(email.clone());
-        let (directory, tenant) = (&self.services.directory, &caller.tenant.id);
+        let (directory, tenant) = (&self.directory, &caller.tenant.id);
         if let Some(holder) = directory.find(tenant, UserBy::Address(&address)).await?
             && holder.email_verified
         {
@@ -78,7 +78,7 @@ impl Calls {
         let proof = judged(of, self.guess(caller, check, link.code, Use::Once).await?)?;
         let notes = self.services.verifications.disclose(&proof)?.metadata;
         let user = notes.get(USER).ok_or(Problem::internal("a mailbox of nobody's was proven"))?;
-        let marked = self.services.directory.update(&caller.tenant.id, user, |user| {
+        let marked = self.directory.update(&caller.tenant.id, user, |user| {
             // One mailbox has one spelling in the directory and may have another one in the link.
             let same = |own: &EmailAddress| own.expose().eq_ignore_ascii_case(link.email.expose());
             let still = user.email.as_ref().is_some_and(same);

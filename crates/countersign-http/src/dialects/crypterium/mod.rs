@@ -31,12 +31,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
+use countersign_core::directory::User;
+use countersign_core::ids::VerificationId;
+
 pub use auth::InvalidConfig;
 pub use config::{
     CallGroup, CodeLife, Config, Merchant, Secret, SignatureEncoding, SignatureMode, SignatureScheme,
 };
 pub use signature::InvalidSigning;
 
+use super::directory::directory_of;
 use crate::front::MAX_BODY;
 use crate::headers::is_json;
 use crate::json::Texts;
@@ -49,6 +53,11 @@ use response::{Done, answer};
 
 /// The dialect's name in logs, in metrics and in its verifications.
 pub(super) const NAME: &str = "crypterium";
+
+/// Whether a user looks like one of this dialect's: they are named after the proof of their number.
+pub(super) fn registered(user: &User) -> bool {
+    user.id.parse::<VerificationId>().is_ok() && user.username.is_none()
+}
 
 /// The answer to what the front refused before it was read, which is empty, and to a panic.
 pub(super) fn refusal(status: StatusCode) -> Response {
@@ -63,7 +72,9 @@ pub(super) fn refusal(status: StatusCode) -> Response {
 /// # Errors
 /// The section names what does not exist, or has a secret that is too short.
 pub fn routes(config: Config, services: Services) -> Result<Router, InvalidConfig> {
-    let vault = Arc::new(Vault { door: Door::new(config, &services)?, calls: Calls::new(services) });
+    let directory = directory_of(&services, NAME, config.directory.as_ref());
+    let door = Door::new(config, &services)?;
+    let vault = Arc::new(Vault { door, calls: Calls::new(services, directory) });
     let mut router = Router::new();
     for (path, call) in [
         ("/v2/mobile/signup", Call::Signup),
@@ -220,7 +231,7 @@ impl Vault {
             Ok(texts) => texts,
             Err(problem) => return answer(Err(problem), false),
         };
-        let user = session::holder(&self.calls.services, &self.door, &parts.headers).await;
+        let user = session::holder(&self.calls.services, &self.calls.directory, &self.door, &parts.headers).await;
         let (caller, user) = match (named, user) {
             (Some(caller), Ok(user)) => (caller, user),
             (_, Err(problem)) => return answer(Err(problem), false),

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use countersign_core::directory::{User, UserBy};
+use countersign_core::directory::{Directory, User, UserBy};
 use countersign_core::tokens::TokenError;
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
@@ -43,13 +43,18 @@ pub(super) fn issue(services: &Services, caller: &Caller, user: &str) -> TokenOb
 }
 
 /// The user whose token a request carries.
-pub(super) async fn holder(services: &Services, door: &Door, headers: &HeaderMap) -> Result<User, Problem> {
+pub(super) async fn holder(
+    services: &Services,
+    directory: &Directory,
+    door: &Door,
+    headers: &HeaderMap,
+) -> Result<User, Problem> {
     let (caller, token) = door.token_holder(headers).ok_or(Problem::BadToken)?;
     let tenant = &caller.tenant.id;
     let claims = services.tokens.open(tenant, ACCESS, token).map_err(|error| match error {
         TokenError::Expired => Problem::TokenExpired,
         TokenError::Invalid => Problem::BadToken,
     })?;
-    let user = services.directory.find(tenant, UserBy::Id(&claims.subject)).await?;
+    let user = directory.find(tenant, UserBy::Id(&claims.subject)).await?;
     user.ok_or(Problem::BadToken)
 }

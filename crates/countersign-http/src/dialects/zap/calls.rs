@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::code::Code;
-use countersign_core::directory::UserChange;
+use countersign_core::directory::{Directory, UserChange};
 use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome, StorageError};
 use countersign_core::ids::VerificationId;
 use countersign_core::names::{DialectName, Purpose};
@@ -32,6 +32,7 @@ const RUNNING_MAX: u32 = 50;
 /// The dialect's calls over the services.
 pub(super) struct Calls {
     services: Services,
+    directory: Directory,
     dialect: DialectName,
     /// What generate, resend and verify are about.
     user_verify: Purpose,
@@ -40,10 +41,11 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn new(services: Services) -> Self {
+    pub(super) fn new(services: Services, directory: Directory) -> Self {
         let purpose = |name| Purpose::parse(name).expect("a purpose");
         Self {
             services,
+            directory,
             dialect: DialectName::parse(super::NAME).expect("a dialect's name"),
             user_verify: purpose("user_verify"),
             password_reset: purpose("password_reset"),
@@ -56,7 +58,7 @@ impl Calls {
         let Addressees { email, phone, username } = request.to;
         let targets = addresses(email.clone(), phone.clone()).map(Target::Address).collect();
         let change = UserChange { username, email, phone };
-        self.services.directory.put(&caller.tenant.id, &request.user_id, &change).await?;
+        self.directory.put(&caller.tenant.id, &request.user_id, &change).await?;
         self.send(caller, &self.user_verify, Intent::Start, targets).await?;
         Ok(Done::Generated)
     }
@@ -102,7 +104,7 @@ impl Calls {
         let mut known: Vec<Recipient> = addresses(to.email, to.phone).collect();
         let mut nobody = None;
         if let Some(username) = to.username {
-            let bound = addresses_of(&self.services.directory, caller, &username).await?;
+            let bound = addresses_of(&self.directory, caller, &username).await?;
             if bound.is_empty() {
                 if caller.options.strict {
                     return Err(Problem::UserNotFound);
@@ -187,7 +189,7 @@ impl Calls {
                 judged(self.guess(caller, of, otp, true).await?)
             }
             Identity::Username(name) => {
-                let known = addresses_of(&self.services.directory, caller, name).await?;
+                let known = addresses_of(&self.directory, caller, name).await?;
                 if known.is_empty() {
                     let of = CheckOf::Nobody(name, purpose.clone());
                     return judged(self.guess(caller, of, otp, false).await?);

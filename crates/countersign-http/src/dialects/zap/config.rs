@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::dialects::NamedDirectory;
 use crate::hooks::HookTarget;
 use crate::json::UnknownFields;
 
@@ -17,6 +18,8 @@ use crate::json::UnknownFields;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// The directory that its users are in, if not one of its own.
+    pub directory: Option<NamedDirectory>,
     /// Whether a call without `Authorization` is refused.
     pub auth: Auth,
     /// Whose calls without `Authorization` are, with `auth = "none"`.

@@ -32,6 +32,7 @@ use axum::routing::{any, post};
 pub use auth::InvalidConfig;
 pub use config::{Auth, Config, MultiDestination, Options, PhoneMax, RateStatus, Scope, Token};
 
+use super::directory::directory_of;
 use crate::front::MAX_BODY;
 use crate::headers::is_json;
 use crate::services::Services;
@@ -56,7 +57,9 @@ pub(super) fn refusal(status: StatusCode) -> Response {
 /// # Errors
 /// The section names a tenant that does not exist, or one token twice.
 pub fn routes(config: Config, services: Services) -> Result<Router, InvalidConfig> {
-    let zap = Arc::new(Zap { door: Door::new(config, &services)?, calls: Calls::new(services) });
+    let directory = directory_of(&services, NAME, config.directory.as_ref());
+    let door = Door::new(config, &services)?;
+    let zap = Arc::new(Zap { door, calls: Calls::new(services, directory) });
     let mut router = Router::new();
     for (path, call) in [
         ("/otp", Call::Generate),

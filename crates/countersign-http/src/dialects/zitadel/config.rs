@@ -11,10 +11,14 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::dialects::NamedDirectory;
+
 /// The dialect's section of the configuration.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// The directory that its users are in, if not one of its own.
+    pub directory: Option<NamedDirectory>,
     /// Who may call.
     pub tokens: Vec<Token>,
     /// How the dialect behaves, by tenant. A tenant without an entry has the defaults.

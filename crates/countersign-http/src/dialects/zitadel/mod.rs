@@ -30,9 +30,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 
+use countersign_core::directory::User;
+
 pub use auth::InvalidConfig;
 pub use config::{CodeAlphabet, CodeLength, Config, Kind, Options, Role, Seconds, Token};
 
+use super::directory::directory_of;
 use crate::observe::Cause;
 use crate::services::Services;
 use auth::Door;
@@ -44,6 +47,11 @@ use wire::{Zitadel, grpc, rest};
 pub(super) const NAME: &str = "zitadel";
 
 type Routes = Router<Arc<Zitadel>>;
+
+/// Whether a user looks like one of this dialect's: they have an organisation.
+pub(super) fn registered(user: &User) -> bool {
+    user.organization.is_some()
+}
 
 /// The answer to what the front refused before it was read, which is empty, and to a panic.
 pub(super) fn refusal(status: StatusCode) -> Response {
@@ -58,7 +66,9 @@ pub(super) fn refusal(status: StatusCode) -> Response {
 /// # Errors
 /// The section names a tenant or a region that does not exist, or one token twice.
 pub fn routes(config: Config, services: Services) -> Result<Router, InvalidConfig> {
-    let zitadel = Arc::new(Zitadel { door: Door::new(config, &services)?, users: Users::new(services) });
+    let directory = directory_of(&services, NAME, config.directory.as_ref());
+    let door = Door::new(config, &services)?;
+    let zitadel = Arc::new(Zitadel { door, users: Users::new(services, directory) });
     let all = user_v2().merge(auth_v1()).merge(management_v1()).merge(unknown_paths());
     Ok(all.with_state(zitadel))
 }

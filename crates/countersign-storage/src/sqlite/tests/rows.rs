@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_core::engine::{IdempotencyClaim, NonceOutcome, StartCommand, StorageError, UserIndex};
 use countersign_core::outbox::MessageState;
 use countersign_core::testkit::bench::{ALICE, BOB, taken, wrong};
-use countersign_core::testkit::commands::nonce;
+use countersign_core::testkit::commands::{directory, nonce};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
 
@@ -125,7 +125,7 @@ async fn no_command_walks_through_a_table() {
     let engine = bench.engine();
     engine.release(bench.administer(ALICE, "recipient.released")).await.unwrap();
     engine.erase(bench.administer(ALICE, "recipient.erased")).await.unwrap();
-    engine.find_user(&bench.tenant, UserIndex::Id([1; 16])).await.unwrap();
+    engine.find_user(&bench.tenant, &directory(), UserIndex::Id([1; 16])).await.unwrap();
     engine.spend_nonce(nonce(&bench.tenant, 1, bench.now(), bench.now())).await.unwrap();
     bench.wait(std::time::Duration::from_secs(40 * 86_400));
     bench.sweep().await;

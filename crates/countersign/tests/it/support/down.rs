@@ -12,7 +12,7 @@ use countersign_core::engine::{
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::TenantId;
+use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::{DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::{RecipientLedger, Verification};
@@ -50,8 +50,8 @@ unavailable! {
     sweep(u32, Timestamp) -> SweepReport;
     probe(Timestamp) -> ();
     high_water() -> Option<Timestamp>;
-    find_user(&TenantId, UserIndex) -> Option<StoredUser>;
-    put_user(&TenantId, StoredUser, Option<u64>, NameConflict) -> PutUser;
+    find_user(&TenantId, &DirectoryName, UserIndex) -> Option<StoredUser>;
+    put_user(&TenantId, &DirectoryName, StoredUser, Option<u64>, NameConflict) -> PutUser;
     spend_nonce(NonceCommand) -> NonceOutcome;
     append_audit(Vec<AuditEvent>) -> ();
     audit_entries(u64, u32) -> Vec<AuditEntry>;

@@ -97,7 +97,7 @@ impl App {
         let ground = Ground::new(ManualClock::default());
         let hook = TestHook::default();
         let (services, outbox) = ground.services(acme, channels, Arc::new(hook.clone()));
-        let directory = services.directory.clone();
+        let directory = services.directories.named("zap".parse().unwrap());
         let router = if beside_all {
             whole(Dialects { zap: Some(config), ..Dialects::default() }, services)
         } else {

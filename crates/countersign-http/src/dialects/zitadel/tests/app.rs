@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use bytes::Bytes;
-use countersign_core::directory::{Directory, User, UserBy};
+use countersign_core::directory::{Directories, Directory, User, UserBy};
 use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::keys::KeyRing;
 use countersign_core::names::{Channel, TenantId};
@@ -145,7 +145,9 @@ impl App {
         routes.set_test(provider.route(0));
         let (routes, templates) = (Arc::new(routes), Arc::new(Templates::builtin()));
         let tenants: Arc<Tenants> = Arc::new([acme, plain_tenant("other")].into_iter().collect());
-        let directory = Directory::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone());
+        let directories =
+            Directories::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone());
+        let directory = directories.named("zitadel".parse().unwrap());
         let services = Services {
             verifications: Verifications::new(
                 engine.clone(),
@@ -155,7 +157,7 @@ impl App {
                 routes.clone(),
                 templates.clone(),
             ),
-            directory: directory.clone(),
+            directories,
             tokens: Tokens::new(ring.clone(), clock.clone(), entropy),
             nonces: Nonces::new(engine.clone(), ring.clone(), clock.clone()),
             tenants: tenants.clone(),

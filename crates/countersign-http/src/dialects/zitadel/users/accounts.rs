@@ -42,7 +42,7 @@ impl Users {
         let number = wanted.phone.as_ref().map(|(text, _)| phone(text, caller)).transpose()?;
         let how_phone = wanted.phone.as_ref().map(|(_, mode)| *mode);
 
-        let directory = &self.services.directory;
+        let directory = &self.directory;
         let tenant = &caller.tenant.id;
         let id = wanted.id.unwrap_or_else(|| directory.fresh_id());
         let username = wanted.username.unwrap_or_else(|| wanted.email.expose().to_owned());

@@ -89,7 +89,7 @@ impl Users {
             }
             None => Issued::Fresh(None),
         };
-        let updated = self.services.directory.update(&caller.tenant.id, id, |user: &mut User| {
+        let updated = self.directory.update(&caller.tenant.id, id, |user: &mut User| {
             let same = contact.of(user).as_ref() == Some(&address);
             if same && !words.may_flip {
                 return Err(Reason::Row(words.unchanged));
@@ -135,7 +135,7 @@ impl Users {
         if matches!(issued, Issued::Repeated) {
             return Ok((user, None));
         }
-        let updated = self.services.directory.update(&caller.tenant.id, id, |user: &mut User| {
+        let updated = self.directory.update(&caller.tenant.id, id, |user: &mut User| {
             // Meanwhile it may have become another one, or have been proven or removed.
             let still = contact.of(user).as_ref() == Some(&address);
             let proven = contact.is_verified(user) && !matches!(words.wants, Wants::Any);
@@ -167,7 +167,7 @@ impl Users {
         let check = Check {
             tenant: &caller.tenant,
             dialect: &self.dialect,
-            of: CheckOf::User { user: &user.id, recipient: &address, purpose: contact.purpose() },
+            of: CheckOf::User { user: &self.directory.account(&user.id), recipient: &address, purpose: contact.purpose() },
             code,
             context: BTreeMap::new(),
             consume: true,
@@ -178,7 +178,7 @@ impl Users {
         match decided(self.services.verifications.check(check).await?)?.0 {
             CheckOutcome::Right { .. } => {
                 // The proof is in the directory already; a mailbox that was proven before is pending still.
-                let updated = self.services.directory.update(tenant, &user.id, |user: &mut User| {
+                let updated = self.directory.update(tenant, &user.id, |user: &mut User| {
                     if contact.is_verified(user) && contact.of(user).as_ref() == Some(&address) {
                         contact.set_pending(user, false);
                     }
@@ -193,7 +193,7 @@ impl Users {
                         user.sequence += 1;
                         Ok::<_, Reason>(())
                     };
-                    self.services.directory.update(tenant, &user.id, failed).await?;
+                    self.directory.update(tenant, &user.id, failed).await?;
                 }
                 Err(reason)
             }
@@ -211,7 +211,7 @@ impl Users {
         none: Row,
     ) -> Result<User, Reason> {
         self.of_organization(caller, id, unknown).await?;
-        let updated = self.services.directory.update(&caller.tenant.id, id, |user: &mut User| {
+        let updated = self.directory.update(&caller.tenant.id, id, |user: &mut User| {
             let old = user.phone.take().ok_or(Reason::Row(none))?;
             (user.phone_verified, user.phone_pending) = (false, false);
             Ok(Recipient::Phone(old))
@@ -290,7 +290,7 @@ impl Users {
                 Occasion::Resend => Intent::StartOrResend,
             },
             delivery,
-            targets: vec![(Target::User { user: user.0.to_owned(), recipient: address }, None)],
+            targets: vec![(Target::User { user: self.directory.account(user.0), recipient: address }, None)],
             locale: user.1.and_then(|language| Locale::parse(language).ok()),
             custom_code: None,
             link,
@@ -305,8 +305,8 @@ impl Users {
     }
 
     async fn void(&self, caller: &Caller, id: &str, address: &Recipient) -> Result<(), Reason> {
-        let purpose = kind_of(address).purpose();
-        Ok(self.services.verifications.cancel_of_user(&caller.tenant, id, address, &purpose).await?)
+        let (purpose, user) = (kind_of(address).purpose(), self.directory.account(id));
+        Ok(self.services.verifications.cancel_of_user(&caller.tenant, &user, address, &purpose).await?)
     }
 }
 

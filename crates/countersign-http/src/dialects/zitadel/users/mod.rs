@@ -14,7 +14,7 @@ mod phones;
 mod v1;
 
 pub(super) use contact::Mode;
-use countersign_core::directory::{User, UserBy};
+use countersign_core::directory::{Directory, User, UserBy};
 use countersign_core::names::DialectName;
 
 use super::auth::Caller;
@@ -25,12 +25,13 @@ use crate::services::Services;
 #[derive(Debug)]
 pub(super) struct Users {
     services: Services,
+    directory: Directory,
     dialect: DialectName,
 }
 
 impl Users {
-    pub(super) fn new(services: Services) -> Self {
-        Self { services, dialect: DialectName::parse(super::NAME).expect("a dialect's name") }
+    pub(super) fn new(services: Services, directory: Directory) -> Self {
+        Self { services, directory, dialect: DialectName::parse(super::NAME).expect("a dialect's name") }
     }
 
     /// A user of the caller's organisation. Those of others, and those that another wire API registered
@@ -43,7 +44,7 @@ impl Users {
 
     /// A user of any organisation of the caller's tenant.
     async fn of_tenant(&self, caller: &Caller, id: &str) -> Result<Option<User>, Reason> {
-        let user = self.services.directory.find(&caller.tenant.id, UserBy::Id(id)).await?;
+        let user = self.directory.find(&caller.tenant.id, UserBy::Id(id)).await?;
         Ok(user.filter(|user| user.organization.is_some()))
     }
 }
