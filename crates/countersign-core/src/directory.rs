@@ -44,6 +44,10 @@ pub struct User {
     pub email_pending: bool,
     /// The same for the number.
     pub phone_pending: bool,
+    /// Whether a code was right that several of its addresses shared: that proves the user and no address.
+    pub confirmed: bool,
+    /// How long after its last change it ends if nothing of it is proven; `None`: it does not end by itself.
+    pub unproven_life: Option<Duration>,
     /// Which organisation of the tenant it belongs to; `None` where tenants have none.
     pub organization: Option<String>,
     /// What it is called.
@@ -59,6 +63,11 @@ pub struct User {
 }
 
 impl User {
+    /// Whether anything of it was ever proven that still is so.
+    pub const fn is_proven(&self) -> bool {
+        self.email_verified || self.phone_verified || self.confirmed
+    }
+
     /// Changes or removes the mailbox. Another one than before is unproven, and no code is pending for it.
     pub fn set_email(&mut self, email: Option<EmailAddress>) {
         if self.email != email {
@@ -137,12 +146,24 @@ pub enum Created {
     NameTaken,
 }
 
+/// What became of a user that was registered or changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Put {
+    /// It is as it was to be.
+    Done(Box<User>),
+    /// Another user has that username and keeps it. Nothing was changed.
+    NameTaken,
+}
+
 /// Why a user was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError<E> {
     /// The change itself said no.
     #[error("refused")]
     Refused(E),
+    /// Another user has the username that this one was to get, and keeps it.
+    #[error("the username is another user's")]
+    NameTaken,
     /// The store.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -181,6 +202,9 @@ pub enum UserBy<'a> {
     Id(&'a str),
     /// By its second name.
     Username(&'a str),
+    /// By what stands for the tenant's id: see
+    /// [`Verifications::user_key`](crate::verifications::Verifications::user_key).
+    Key(&'a [u8; 16]),
     /// By an address.
     Address(&'a Recipient),
 }
@@ -188,7 +212,7 @@ pub enum UserBy<'a> {
 /// What to write into the directory. `None` leaves a field as it is.
 #[derive(Clone, Default)]
 pub struct UserChange {
-    /// The second name. If another user had it, it moves: the tenant is the authority over its names.
+    /// The second name. If another user had it of whom nothing was ever proven, it moves.
     pub username: Option<String>,
     /// The mailbox; another one than before clears its proof.
     pub email: Option<EmailAddress>,
@@ -271,6 +295,7 @@ impl Directory {
     pub async fn find(&self, tenant: &TenantId, by: UserBy<'_>) -> Result<Option<User>, StorageError> {
         let index = match by {
             UserBy::Id(id) => UserIndex::Id(self.id_key(tenant, id)),
+            UserBy::Key(key) => UserIndex::Id(*key),
             UserBy::Username(name) => UserIndex::Username(self.username_key(tenant, name)),
             UserBy::Address(address) => UserIndex::Address(address.keys(tenant, &self.keys).identity),
         };
@@ -281,27 +306,38 @@ impl Directory {
     }
 
     /// Registers a user or changes one. Concurrent changes of one user are applied one after the
-    /// other; none is lost.
+    /// other; none is lost. A user that is registered by this ends `unproven_life` after its last change if
+    /// nothing of it is proven.
     ///
     /// # Errors
     /// The store is unavailable.
-    pub async fn put(&self, tenant: &TenantId, id: &str, change: &UserChange) -> Result<User, StorageError> {
+    pub async fn put(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        change: &UserChange,
+        unproven_life: Option<Duration>,
+    ) -> Result<Put, StorageError> {
         loop {
             let updated = self.update(tenant, id, |user| {
                 apply(user, change);
                 Ok::<_, std::convert::Infallible>(())
             });
             match updated.await {
-                Ok(Some((user, ()))) => return Ok(user),
+                Ok(Some((user, ()))) => return Ok(Put::Done(Box::new(user))),
                 Ok(None) => {}
+                Err(UpdateError::NameTaken) => return Ok(Put::NameTaken),
                 Err(UpdateError::Storage(error)) => return Err(error),
                 Err(UpdateError::Refused(never)) => match never {},
             }
             let mut user = self.blank(NewUser { id: id.to_owned(), sequence: 1, ..NewUser::default() });
             apply(&mut user, change);
+            user.unproven_life = unproven_life;
             let stored = self.seal(tenant, self.id_key(tenant, id), &user);
-            if self.engine.put_user(tenant, &self.name, stored, None, NameConflict::Move).await? == PutUser::Written {
-                return Ok(user);
+            match self.engine.put_user(tenant, &self.name, stored, None, NameConflict::Move).await? {
+                PutUser::Written => return Ok(Put::Done(Box::new(user))),
+                PutUser::NameTaken => return Ok(Put::NameTaken),
+                PutUser::Stale => {} // somebody else registered it meanwhile
             }
         }
     }
@@ -349,8 +385,10 @@ impl Directory {
             user.changed_at = self.clock.now();
             let sealed = self.seal(tenant, key, &user);
             let expected = Some(stored.sequence);
-            if self.engine.put_user(tenant, &self.name, sealed, expected, NameConflict::Move).await? == PutUser::Written {
-                return Ok(Some((user, told)));
+            match self.engine.put_user(tenant, &self.name, sealed, expected, NameConflict::Move).await? {
+                PutUser::Written => return Ok(Some((user, told))),
+                PutUser::NameTaken => return Err(UpdateError::NameTaken),
+                PutUser::Stale => {} // it changed meanwhile
             }
         }
     }
@@ -378,6 +416,8 @@ impl Directory {
             phone_verified: new.phone_verified,
             email_pending: false,
             phone_pending: false,
+            confirmed: false,
+            unproven_life: None,
             organization: new.organization,
             profile: new.profile,
             contact_changes: Vec::new(),
@@ -417,6 +457,8 @@ impl Directory {
             body: self.keys.seal(place, &codec::to_row(&body), &mut rng),
             email_pending: user.email_pending,
             phone_pending: user.phone_pending,
+            confirmed: user.confirmed,
+            unproven_life: user.unproven_life,
         }
     }
 }
@@ -438,6 +480,8 @@ fn open(keys: &KeyRing, tenant: &TenantId, stored: &StoredUser) -> Result<User, 
         phone_verified: stored.phone_verified,
         email_pending: stored.email_pending,
         phone_pending: stored.phone_pending,
+        confirmed: stored.confirmed,
+        unproven_life: stored.unproven_life,
         organization: body.organization,
         profile: body.profile,
         contact_changes: body.contact_changes,
@@ -540,24 +584,55 @@ mod tests {
             Err::<(), _>("no")
         };
         assert!(directory.update(&acme, "1", refuse).await.unwrap().is_none());
-        directory.put(&acme, "1", &UserChange::default()).await.unwrap();
+        directory.put(&acme, "1", &UserChange::default(), None).await.unwrap();
         let refused = directory.update(&acme, "1", refuse).await;
         assert!(matches!(refused, Err(UpdateError::Refused("no"))));
         assert_eq!(directory.find(&acme, UserBy::Id("1")).await.unwrap().unwrap().sequence, 1);
+    }
+
+    async fn done(directory: &Directory, id: &str, change: &UserChange) -> User {
+        match directory.put(&tenant("acme").id, id, change, None).await.unwrap() {
+            Put::Done(user) => *user,
+            Put::NameTaken => panic!("the name is taken"),
+        }
     }
 
     #[tokio::test]
     async fn a_name_that_moved_does_not_come_back_with_the_next_change() {
         let (directory, acme) = (directory(), tenant("acme").id);
         let named = UserChange { username: Some("zoe".into()), ..UserChange::default() };
-        directory.put(&acme, "1", &named).await.unwrap();
-        directory.put(&acme, "2", &named).await.unwrap();
+        done(&directory, "1", &named).await;
+        done(&directory, "2", &named).await;
         let Recipient::Email(email) = Recipient::from_canonical("zoe@example.com") else {
             panic!("a mailbox")
         };
         let change = UserChange { email: Some(email), ..UserChange::default() };
-        assert_eq!(directory.put(&acme, "1", &change).await.unwrap().username, None);
+        assert_eq!(done(&directory, "1", &change).await.username, None);
         let holder = directory.find(&acme, UserBy::Username("zoe")).await.unwrap().unwrap();
         assert_eq!((holder.id.as_str(), holder.username.as_deref()), ("2", Some("zoe")));
+    }
+
+    /// Neither a new user nor one that is there already gets it.
+    ///
+    /// Shows: F20.
+    #[tokio::test]
+    async fn f20_a_name_stays_with_a_user_who_has_proven_an_address() {
+        let (directory, acme) = (directory(), tenant("acme").id);
+        let new = NewUser {
+            id: "1".into(),
+            username: Some("zoe".into()),
+            phone: Some(phone("+447700900001")),
+            phone_verified: true,
+            ..NewUser::default()
+        };
+        directory.create(&acme, new).await.unwrap();
+        done(&directory, "2", &UserChange::default()).await;
+        let named = UserChange { username: Some("zoe".into()), ..UserChange::default() };
+        for id in ["2", "3"] {
+            assert_eq!(directory.put(&acme, id, &named, None).await.unwrap(), Put::NameTaken, "{id}");
+        }
+        let holder = directory.find(&acme, UserBy::Username("zoe")).await.unwrap().unwrap();
+        assert_eq!(holder.id, "1");
+        assert!(directory.find(&acme, UserBy::Id("3")).await.unwrap().is_none());
     }
 }

@@ -153,7 +153,7 @@ impl Default for Terms {
             max_sends: 5,
             cool_downs: [30, 60, 120, 240].map(Duration::from_secs).to_vec(),
             resend_code: ResendCode::Same,
-            sharing: CodeSharing::Shared,
+            sharing: CodeSharing::Separate,
             keep_recipient: Duration::from_secs(24 * 3600),
             keep_record: Duration::from_secs(30 * 24 * 3600),
             join_within: None,

@@ -16,7 +16,7 @@ use countersign_core::recipient::{PhoneNumber, Recipient};
 use countersign_core::template::Templates;
 use countersign_core::tenant::Tenant;
 use countersign_core::testkit::{ManualClock, MemoryEngine, SeededEntropy, keys, tenant};
-use countersign_core::verifications::{Check, CheckOf, Start, Target, Verifications};
+use countersign_core::verifications::{Check, CheckOf, RequestError, Resend, Start, Target, Verifications};
 
 struct App {
     verifications: Verifications,
@@ -60,7 +60,8 @@ impl App {
     }
 
     async fn start(&self, user: &str, delivery: Delivery) -> SendOutcome {
-        let target = Target::User { user: self.directory.account(user), recipient: Recipient::Phone(number()) };
+        let target =
+            Target::User { user: self.directory.account(user), recipient: Recipient::Phone(number()) };
         let request = Start {
             tenant: &self.acme,
             dialect: &self.dialect,
@@ -93,7 +94,11 @@ impl App {
 
     async fn check(&self, user: &str, code: &Code) -> CheckOutcome {
         let recipient = Recipient::Phone(number());
-        let of = CheckOf::User { user: &self.directory.account(user), recipient: &recipient, purpose: self.purpose.clone() };
+        let of = CheckOf::User {
+            user: &self.directory.account(user),
+            recipient: &recipient,
+            purpose: self.purpose.clone(),
+        };
         let check = Check {
             dialect: &self.dialect,
             tenant: &self.acme,
@@ -151,4 +156,106 @@ async fn users_with_one_number_wait_for_themselves_and_share_its_budget() {
     }
     let sixth = app.start("bob", Delivery::Pretend).await;
     assert!(matches!(sixth, SendOutcome::Refused(Refusal::RecipientLimit { .. })), "{sixth:?}");
+}
+
+/// In whatever order, with a user or without: nothing is decided.
+///
+/// Shows: F2.
+#[tokio::test]
+async fn f2_a_request_that_mixes_test_numbers_and_real_addresses_is_refused() {
+    let mut app = App::new().await;
+    app.acme.policy.test_numbers.ranges = vec![(12_125_550_100, 12_125_550_199)];
+    let mail = || Recipient::from_canonical("ann@example.com");
+    let test = || Target::Address(Recipient::Phone(number()));
+    let claimed = || Target::Claimed { user: app.directory.account("ann"), recipient: mail() };
+    for targets in [
+        vec![test(), Target::Address(mail())],
+        vec![Target::Address(mail()), test()],
+        vec![claimed(), test()],
+        vec![test(), Target::Nobody("nobody".into())],
+    ] {
+        for delivery in [Delivery::Send, Delivery::Return, Delivery::Pretend] {
+            let request = Start {
+                tenant: &app.acme,
+                dialect: &app.dialect,
+                purpose: app.purpose.clone(),
+                intent: Intent::Start,
+                delivery,
+                targets: targets.iter().map(|target| (target.clone(), None)).collect(),
+                locale: None,
+                custom_code: None,
+                link: None,
+                context: BTreeMap::new(),
+                metadata: BTreeMap::new(),
+                client_ip: None,
+                terms: None,
+                idempotency: None,
+            };
+            let refused = app.verifications.start(request).await;
+            assert_eq!(refused.unwrap_err(), RequestError::TestAndReal, "{targets:?} {delivery:?}");
+        }
+    }
+    assert!(app.verifications.list(&app.acme, None, None, None, 10).await.unwrap().is_empty());
+}
+
+/// A number that has become one for tests since its verification was opened, or the other way round, is not sent
+/// to again: a provider must not see it, and a public code must not prove it.
+///
+/// Shows: F2.
+#[tokio::test]
+async fn f2_by_id_nothing_is_sent_to_a_number_that_changed_sides() {
+    for was_test in [false, true] {
+        let mut app = App::new().await;
+        let ranges = |test: bool| if test { vec![(12_125_550_100, 12_125_550_199)] } else { Vec::new() };
+        app.acme.policy.test_numbers.ranges = ranges(was_test);
+        let outcome = app.start("ann", Delivery::Return).await;
+        let SendOutcome::Accepted(accepted) = outcome else { panic!("{outcome:?}") };
+        app.acme.policy.test_numbers.ranges = ranges(!was_test);
+        let resend = Resend {
+            tenant: &app.acme,
+            dialect: &app.dialect,
+            id: accepted.verification.id,
+            channel: None,
+            idempotency: None,
+        };
+        assert_eq!(app.verifications.resend(resend).await.unwrap_err(), RequestError::TestAndReal);
+    }
+}
+
+/// It is counted with the address, so that whatever that is held for or has used up, a caller learns the same.
+///
+/// Shows: F21.
+#[tokio::test]
+async fn f21_a_look_alike_of_somebody_shares_their_limits() {
+    let app = App::new().await;
+    let of = Recipient::Phone(number());
+    let look_alike = async || {
+        let target = Target::LookAlike { name: "somebody".into(), of: of.clone() };
+        let request = Start {
+            tenant: &app.acme,
+            dialect: &app.dialect,
+            purpose: app.purpose.clone(),
+            intent: Intent::Start,
+            delivery: Delivery::Pretend,
+            targets: vec![(target, None)],
+            locale: None,
+            custom_code: None,
+            link: None,
+            context: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            client_ip: None,
+            terms: None,
+            idempotency: None,
+        };
+        app.verifications.start(request).await.unwrap()
+    };
+    for _ in 0..5 {
+        assert!(matches!(app.start("ann", Delivery::Pretend).await, SendOutcome::Accepted(_)));
+        app.clock.advance(Duration::from_secs(601));
+    }
+    let refused = look_alike().await;
+    let Idempotent::Fresh { outcome: SendOutcome::Refused(refusal), .. } = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(matches!(refusal, Refusal::RecipientLimit { .. }), "{refusal:?}");
 }

@@ -37,6 +37,13 @@ pub enum Intent {
     ResendOrRevive,
 }
 
+impl StartCommand {
+    /// Whether it is about test numbers.
+    pub fn is_test(&self) -> bool {
+        self.destinations.iter().any(|destination| destination.test)
+    }
+}
+
 impl Intent {
     /// Whether it asks for another message only, and never for another verification beside one that runs.
     pub const fn is_resend(self) -> bool {
@@ -64,6 +71,12 @@ pub struct DestinationRequest {
     pub recipient: Option<Recipient>,
     /// How to reach it.
     pub channel: Channel,
+    /// For which user of a directory, and as which address of theirs: what the code proves is recorded with
+    /// that user. `None`: the caller did not say. It is then for whom the address' verification is that is
+    /// sent again, or for nobody.
+    pub owner: Option<UserAddress>,
+    /// Whether it is a test number, which is never contacted.
+    pub test: bool,
 }
 
 /// Open a verification, or send again.
@@ -99,8 +112,6 @@ pub struct StartCommand {
     pub caps: Caps,
     /// What the messages will cost, in millionths of the tenant's currency.
     pub cost_micros: u64,
-    /// Whether it concerns a test number.
-    pub test: bool,
     /// The present instant.
     pub now: Timestamp,
     /// The randomness of this command.
@@ -114,6 +125,8 @@ pub struct StartCommand {
 pub struct ResendCommand {
     /// Who asks.
     pub tenant: TenantId,
+    /// Through which wire API: another one's verification is an unknown one.
+    pub dialect: DialectName,
     /// Which verification.
     pub id: VerificationId,
     /// Over another channel than last time; `None` for the same.
@@ -197,6 +210,9 @@ pub enum Refusal {
         #[cbor(n(0), with = "crate::codec::duration")]
         retry_after: Duration,
     },
+    /// These addresses are not one person's: each has to be verified by itself.
+    #[n(10)]
+    NotTogether,
 }
 
 /// What a start or resend came to.
@@ -251,6 +267,14 @@ pub enum CheckTarget {
         /// The purpose.
         purpose: Purpose,
     },
+    /// The newest that waits for any of these addresses, or else the newest of all; the guess is for the
+    /// codes of these addresses only.
+    AnyOf {
+        /// The addresses.
+        identities: Vec<RecipientKey>,
+        /// The purpose.
+        purpose: Purpose,
+    },
 }
 
 /// Take a guess.
@@ -269,11 +293,8 @@ pub struct CheckCommand {
     /// Whether a right guess ends the verification. If not, it is charged like a wrong one, and the
     /// code stays good.
     pub consume: bool,
-    /// Whether the directory records the proof.
+    /// Whether the directory records the proof, with the user it was asked for.
     pub record_proof: bool,
-    /// The user whose address it is, where the verification is one user's: a proof is then recorded
-    /// with nobody else. `None` for every user with the address.
-    pub user: Option<UserAddress>,
     /// The limits in force.
     pub caps: Caps,
     /// The present instant.

@@ -1,5 +1,7 @@
 //! The directory's rows.
 
+use std::time::Duration;
+
 use minicbor::{Decode, Encode};
 
 use crate::keys::{RecipientKey, Sealed};
@@ -48,6 +50,13 @@ pub struct StoredUser {
     #[n(11)]
     #[cbor(default)]
     pub phone_pending: bool,
+    /// Whether a code was right that several of its addresses shared: that proves the user and no address.
+    #[n(12)]
+    #[cbor(default)]
+    pub confirmed: bool,
+    /// How long after its last change it ends if nothing of it is proven; `None`: it does not end by itself.
+    #[cbor(n(13), with = "crate::codec::optional_duration", has_nil)]
+    pub unproven_life: Option<Duration>,
 }
 
 /// A user of a tenant: directories know nothing of each other's users.
@@ -72,13 +81,14 @@ pub struct UserAddress {
     pub address: RecipientKey,
 }
 
-/// What a right code proved, for the directory.
+/// What a right code proved, for the directory: of the user that it was asked for, and of nobody else.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Proven {
-    /// An address: of every user who has it.
-    Address(RecipientKey),
-    /// One user's address: of nobody else.
-    OfUser(UserAddress),
+pub struct Proven {
+    /// The user.
+    pub user: UserKey,
+    /// The address. `None`: one code went to several of the user's addresses, so that nobody can tell which
+    /// of them was read.
+    pub address: Option<RecipientKey>,
 }
 
 /// What became of a user that was to be written.
@@ -88,14 +98,15 @@ pub enum PutUser {
     Written,
     /// The stored one has another sequence than was expected: read it again.
     Stale,
-    /// Another user has the name, which was not to be taken from it.
+    /// Another user has the name and keeps it.
     NameTaken,
 }
 
 /// What happens when another user has the name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NameConflict {
-    /// The name moves to the user written last.
+    /// The name moves to the user written last, from one that [gives it up](StoredUser::gives_up_name);
+    /// otherwise nothing is written.
     Move,
     /// Nothing is written.
     Refuse,
@@ -110,8 +121,33 @@ impl StoredUser {
         (email || phone, self.changed_at, self.id)
     }
 
-    /// Records that an address was proven, if it is this user's; `true` when that changed anything.
-    pub fn prove(&mut self, address: &RecipientKey, now: Timestamp) -> bool {
+    /// Whether anything of it was ever proven that still is so.
+    pub const fn is_proven(&self) -> bool {
+        self.email_verified || self.phone_verified || self.confirmed
+    }
+
+    /// Whether its name may become another user's: nobody loses one who has proven anything.
+    pub const fn gives_up_name(&self) -> bool {
+        !self.is_proven()
+    }
+
+    /// When it ends if nothing happens; `None` never.
+    pub fn forget_at(&self) -> Option<Timestamp> {
+        if self.is_proven() { None } else { self.unproven_life.map(|life| self.changed_at + life) }
+    }
+
+    /// Records what was proven: an address, if it still is this user's, or the user as such. `true` when that
+    /// changed anything.
+    pub fn prove(&mut self, address: Option<&RecipientKey>, now: Timestamp) -> bool {
+        let Some(address) = address else {
+            let newly = !self.confirmed;
+            if newly {
+                self.confirmed = true;
+                self.sequence += 1;
+                self.changed_at = now;
+            }
+            return newly;
+        };
         let email = self.email.as_ref() == Some(address) && !self.email_verified;
         let phone = self.phone.as_ref() == Some(address) && !self.phone_verified;
         if email || phone {

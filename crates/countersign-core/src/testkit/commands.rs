@@ -8,7 +8,7 @@ use crate::audit::AuditEvent;
 use crate::code::Code;
 use crate::engine::{
     CancelCommand, CheckCommand, CheckTarget, Delivery, DestinationRequest, IdempotencyClaim, Intent,
-    NonceCommand, RecipientCommand, ResendCommand, StartCommand, UserKey,
+    NonceCommand, RecipientCommand, ResendCommand, StartCommand, UserAddress, UserKey,
 };
 use crate::ids::VerificationId;
 use crate::names::{DialectName, DirectoryName, Locale, Purpose, TenantId};
@@ -57,7 +57,15 @@ pub fn recipient_keys(tenant: &TenantId, to: &str) -> RecipientKeys {
 pub fn destination(tenant: &TenantId, to: &str) -> DestinationRequest {
     let recipient = Recipient::from_canonical(to);
     let channel = recipient.default_channel();
-    DestinationRequest { keys: recipient.keys(tenant, &keys()), recipient: Some(recipient), channel }
+    let keys = recipient.keys(tenant, &keys());
+    DestinationRequest { keys, recipient: Some(recipient), channel, owner: None, test: false }
+}
+
+/// The same, for a user of the [`directory`].
+pub fn destination_of(tenant: &TenantId, to: &str, user: u8) -> DestinationRequest {
+    let destination = destination(tenant, to);
+    let owner = UserAddress { user: user_key(user), address: destination.keys.identity };
+    DestinationRequest { owner: Some(owner), ..destination }
 }
 
 /// An idempotency claim: the same numbers are the same key and the same request.
@@ -95,7 +103,6 @@ pub fn start(tenant: &TenantId, to: &str, now: Timestamp, seed: [u8; 32]) -> Sta
         terms: Terms::default(),
         caps: Caps::default(),
         cost_micros: 0,
-        test: false,
         now,
         seed,
         idempotency: None,
@@ -106,6 +113,7 @@ pub fn start(tenant: &TenantId, to: &str, now: Timestamp, seed: [u8; 32]) -> Sta
 pub fn resend(tenant: &TenantId, id: VerificationId, now: Timestamp, seed: [u8; 32]) -> ResendCommand {
     ResendCommand {
         tenant: tenant.clone(),
+        dialect: DialectName::parse("native").expect("a dialect"),
         id,
         channel: None,
         delivery: Delivery::Send,
@@ -127,7 +135,6 @@ pub fn check(tenant: &TenantId, target: CheckTarget, code: Code, now: Timestamp)
         context: None,
         consume: true,
         record_proof: false,
-        user: None,
         caps: Caps::default(),
         now,
         idempotency: None,

@@ -9,14 +9,18 @@ use super::limits::Limits;
 use super::resend::RunningState;
 use super::{Changes, Decision, Destination, DropMessages, Status, StoredRecipient, Verification};
 use crate::audit::AuditEvent;
-use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Proven, Rejection, UserAddress};
+use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Proven, Rejection};
 use crate::keys::KeyRing;
 use crate::outbox::Abandoned;
+use crate::policy::CodeSharing;
 
 /// Decides a check.
 pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Decision<CheckOutcome> {
     let now = command.now;
-    let Some(mut verification) = state.verification.filter(|v| v.tenant == command.tenant) else {
+    // By its id, another wire API's verification is an unknown one.
+    let by_id = matches!(command.target, CheckTarget::Id(_));
+    let theirs = |v: &Verification| v.tenant == command.tenant && (!by_id || v.dialect == command.dialect);
+    let Some(mut verification) = state.verification.filter(theirs) else {
         return Decision::unchanged(CheckOutcome::NotFound);
     };
     let window = now.until(verification.expires_at);
@@ -33,7 +37,7 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
     let budgets = RunningState::budgets(&verification);
     let mut limits = Limits::new(
         command.caps,
-        verification.test,
+        verification.is_test(),
         budgets.zip(state.ledgers.recipients),
         state.ledgers.tenant,
         now,
@@ -61,7 +65,7 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
         .filter(|d| {
             let live = now < d.code_expires_at;
             // A look-alike's code is drawn and compared like any other, and proves nobody.
-            let somebody = d.recipient != StoredRecipient::Nobody;
+            let somebody = d.recipient != StoredRecipient::Nobody && !verification.pretended;
             let compare = |digest| keys.code_matches(&digest, verification.code_context(d), &command.code);
             d.digest.is_some_and(compare) & live & context_fits & dialect_fits & somebody
         })
@@ -76,7 +80,7 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
         if command.consume {
             ends = Some(Status::Approved);
             if command.record_proof {
-                changes.proven = proven(&matching, command.user);
+                changes.proven = proven(&verification, &matching);
             }
         } else if last {
             ends = Some(Status::Exhausted);
@@ -114,13 +118,30 @@ fn is_meant(destination: &Destination, target: &CheckTarget) -> bool {
     match target {
         CheckTarget::Id(_) => true,
         CheckTarget::Recipient { identity, .. } => destination.identity == *identity,
+        CheckTarget::AnyOf { identities, .. } => identities.contains(&destination.identity),
     }
 }
 
-/// What the right code proves: the addresses that it was handed out for.
-fn proven(matching: &[&Destination], user: Option<UserAddress>) -> Vec<Proven> {
+/// Of the verifications that several addresses joined last, the one that a guess for any of them is for: the
+/// newest that waits for it, or else the newest of all.
+pub fn newest(found: impl IntoIterator<Item = Verification>, command: &CheckCommand) -> Option<Verification> {
+    let waits =
+        |v: &Verification| v.dialect == command.dialect && v.status_at(command.now) == Status::Pending;
+    found.into_iter().max_by_key(|verification| (waits(verification), verification.id))
+}
+
+/// What the right code proves, with the users it was asked for: the addresses that it was handed out for.
+/// Where several addresses have one code, whoever read one of them has it, so that it proves none.
+fn proven(verification: &Verification, matching: &[&Destination]) -> Vec<Proven> {
+    let is_shared = verification.terms.sharing == CodeSharing::Shared || verification.custom_code;
+    let is_shared = is_shared && verification.destinations.len() > 1;
     let handed_out = matching.iter().filter(|d| d.code_sent);
-    handed_out.map(|d| user.map_or(Proven::Address(d.identity), Proven::OfUser)).collect()
+    let mut proven: Vec<Proven> = handed_out
+        .filter_map(|d| d.owner.as_ref())
+        .map(|owner| Proven { user: owner.user.clone(), address: (!is_shared).then_some(owner.address) })
+        .collect();
+    proven.dedup();
+    proven
 }
 
 fn held(verification: &Verification, now: crate::time::Timestamp) -> AuditEvent {

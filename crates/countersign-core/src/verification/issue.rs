@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use super::sealed::{code_place, recipient_place};
 use super::{Damaged, Destination, DropMessages, StoredRecipient, Verification};
 use crate::code::Code;
-use crate::engine::{Delivery, DestinationRequest};
+use crate::engine::{Delivery, DestinationRequest, UserAddress};
 use crate::ids::MessageId;
 use crate::keys::{CodeContext, KeyRing};
 use crate::link::LinkTemplate;
@@ -51,7 +51,12 @@ pub(super) struct Issuer<'a> {
 
 impl Issuer<'_> {
     /// Adds an address; its code comes with the next [`Issuer::issue`].
-    pub(super) fn add_destination(&mut self, verification: &mut Verification, request: &DestinationRequest) {
+    pub(super) fn add_destination(
+        &mut self,
+        verification: &mut Verification,
+        request: &DestinationRequest,
+        owner: Option<UserAddress>,
+    ) {
         let index = verification.destinations.len();
         let recipient = match &request.recipient {
             None => StoredRecipient::Nobody,
@@ -70,6 +75,8 @@ impl Issuer<'_> {
             sealed_code: None,
             code_expires_at: verification.created_at,
             code_sent: false,
+            owner,
+            test: Some(request.test),
         });
     }
 
@@ -222,7 +229,7 @@ impl Issuer<'_> {
             updated_at: self.now,
             submissions: 0,
             tried: Vec::new(),
-            test: verification.test,
+            test: verification.is_test_number(destination),
         }
     }
 }

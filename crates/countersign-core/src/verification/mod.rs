@@ -29,7 +29,7 @@ pub use sealed::Disclosed;
 pub(crate) use sealed::disclose;
 pub use sweep::{SweepAction, erase, sweep};
 
-use crate::engine::Proven;
+use crate::engine::{Proven, UserAddress, UserKey};
 use crate::ids::VerificationId;
 use crate::keys::{CodeDigest, ContextDigest, RecipientKey, Sealed};
 use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
@@ -121,6 +121,12 @@ pub struct Destination {
     /// Whether the live code was handed out for this address (sent, or returned to the caller).
     #[n(7)]
     pub code_sent: bool,
+    /// For which user it was asked for, and as which address of theirs; `None` for nobody in particular.
+    #[n(8)]
+    pub owner: Option<UserAddress>,
+    /// Whether it is a test number. `None` in rows of before: as the verification says.
+    #[n(9)]
+    pub test: Option<bool>,
 }
 
 /// One proof in progress for (tenant, recipient, purpose).
@@ -177,9 +183,13 @@ pub struct Verification {
     /// The caller's own notes (a string map), sealed.
     #[n(16)]
     pub metadata: Option<Sealed>,
-    /// Whether it concerns a test number, which is never contacted.
+    /// Whether it was opened for a test number.
     #[n(17)]
     pub test: bool,
+    /// Whether it only pretends: everything is counted, nobody is reached, and no code of it is ever right.
+    #[n(18)]
+    #[cbor(default)]
+    pub pretended: bool,
 }
 
 impl Verification {
@@ -215,6 +225,21 @@ impl Verification {
             Some(last) => last + self.terms.cool_down_after(self.sends_used),
             None => self.created_at,
         })
+    }
+
+    /// The user whose verification it is; `None` where it is nobody's in particular.
+    pub fn owner(&self) -> Option<&UserKey> {
+        self.destinations.first()?.owner.as_ref().map(|owner| &owner.user)
+    }
+
+    /// Whether a destination is a test number, which is never contacted.
+    pub fn is_test_number(&self, destination: &Destination) -> bool {
+        destination.test.unwrap_or(self.test)
+    }
+
+    /// Whether it concerns test numbers: all of its addresses are, or none.
+    pub fn is_test(&self) -> bool {
+        self.destinations.iter().any(|destination| self.is_test_number(destination))
     }
 
     /// The destination with this identity.
@@ -260,7 +285,7 @@ pub struct Changes {
     /// Open messages to abandon, leased ones included: their code is dead or a newer message takes
     /// their place. Applies to messages queued *before* this decision, not to `messages`.
     pub drop_messages: Vec<DropMessages>,
-    /// Addresses whose proof the directory records.
+    /// Proofs that the directory records.
     pub proven: Vec<Proven>,
     /// Entries for the audit log.
     pub audit: Vec<crate::audit::AuditEvent>,

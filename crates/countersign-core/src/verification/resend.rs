@@ -4,7 +4,7 @@ use super::issue::{Addressed, Issuer};
 use super::limits::Limits;
 use super::start::accepted;
 use super::{Changes, Damaged, Decision, Ledgers, Status, Verification};
-use crate::engine::{AcceptedKind, Refusal, ResendCommand, SendOutcome};
+use crate::engine::{AcceptedKind, Delivery, Refusal, ResendCommand, SendOutcome};
 use crate::keys::KeyRing;
 use crate::verifications::rng;
 
@@ -36,7 +36,8 @@ pub fn resend(
 ) -> Result<Decision<SendOutcome>, Damaged> {
     let now = command.now;
     let refused = |refusal| Ok(Decision::unchanged(SendOutcome::Refused(refusal)));
-    let Some(mut running) = state.verification.filter(|v| v.tenant == command.tenant) else {
+    let theirs = |v: &Verification| v.tenant == command.tenant && v.dialect == command.dialect;
+    let Some(mut running) = state.verification.filter(theirs) else {
         return refused(Refusal::NotFound);
     };
     let status = running.status_at(now);
@@ -46,15 +47,17 @@ pub fn resend(
     let budgets = RunningState::budgets(&running);
     let mut limits = Limits::new(
         command.caps,
-        running.test,
+        running.is_test(),
         budgets.zip(state.ledgers.recipients),
         state.ledgers.tenant,
         now,
     );
+    // What was pretended is pretended again, whoever asks: same work, same answer, nobody is reached.
+    let delivery = if running.pretended { Delivery::Pretend } else { command.delivery };
     let refusal = limits
         .refuse_anything()
-        .or_else(|| limits.refuse_sending(&running, command.delivery))
-        .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros));
+        .or_else(|| limits.refuse_sending(&running, delivery))
+        .or_else(|| limits.refuse_cost(delivery, command.cost_micros));
     if let Some(refusal) = refusal {
         return refused(refusal);
     }
@@ -62,20 +65,13 @@ pub fn resend(
         .map(|(index, d)| Addressed { index, channel: command.channel.unwrap_or(d.channel) })
         .collect();
     // The caller's link is not kept; who wants it in the next mail, too, sends again by a start.
-    let mut issuer = Issuer {
-        keys,
-        delivery: command.delivery,
-        link: None,
-        now,
-        rng: rng(command.seed),
-        known: Vec::new(),
-    };
+    let mut issuer = Issuer { keys, delivery, link: None, now, rng: rng(command.seed), known: Vec::new() };
     let codes = issuer.issue(&mut running, &to, None)?;
-    limits.record_issue(command.delivery, command.cost_micros, RunningState::budgets(&running));
+    limits.record_issue(delivery, command.cost_micros, RunningState::budgets(&running));
     let mut changes =
         Changes { messages: codes.messages, drop_messages: codes.drop_messages, ..Changes::default() };
     limits.write_into(&mut changes);
-    let outcome = accepted(AcceptedKind::Resent, &running, command.delivery, codes.code);
+    let outcome = accepted(AcceptedKind::Resent, &running, delivery, codes.code);
     changes.verifications.push(running);
     Ok(Decision { outcome, changes })
 }

@@ -8,10 +8,14 @@ use super::limits::Limits;
 use super::sealed::metadata_place;
 use super::{Changes, Damaged, Decision, DropMessages, Ledgers, Status, Verification};
 use crate::codec;
-use crate::engine::{Accepted, AcceptedKind, Delivery, Intent, Refusal, SendOutcome, StartCommand};
+use crate::engine::{
+    Accepted, AcceptedKind, Delivery, DestinationRequest, Intent, Refusal, SendOutcome, StartCommand,
+    UserAddress, UserKey,
+};
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::outbox::Abandoned;
+use crate::policy::CodeSharing;
 use crate::time::Timestamp;
 use crate::verifications::rng;
 
@@ -49,7 +53,7 @@ pub fn start(
     let budgets = command.destinations.iter().map(|d| d.keys.budget);
     let mut limits = Limits::new(
         command.caps,
-        command.test,
+        command.is_test(),
         budgets.zip(state.ledgers.recipients),
         state.ledgers.tenant,
         now,
@@ -58,13 +62,14 @@ pub fn start(
         return Ok(refused(refusal));
     }
 
+    let owners = owners(&state.latest, command);
     let mut newest_first: Vec<Verification> = state.latest.into_iter().flatten().collect();
     newest_first.sort_unstable_by_key(|v| std::cmp::Reverse(v.id));
     newest_first.dedup_by_key(|v| v.id);
     newest_first.retain(|v| v.tenant == command.tenant);
     if command.intent.is_resend() {
         // A code of another wire API is no good here, however often it is sent.
-        newest_first.retain(|v| v.dialect == command.dialect);
+        newest_first.retain(|v| v.dialect == command.dialect && !is_anothers(v, command));
     }
     let refused_by_intent = refuse_by_intent(&newest_first, command);
     let may_open = match command.intent {
@@ -96,9 +101,9 @@ pub fn start(
                 return Ok(refused(refusal));
             }
             cancel(&mut base, &mut changes, command);
-            open(command, &mut issuer, &mut limits, state.ledgers.client, changes)
+            open(command, &owners, &mut issuer, &mut limits, state.ledgers.client, changes)
         }
-        Some(base) => send_again(base, command, &mut issuer, &mut limits, changes),
+        Some(base) => send_again(base, command, &owners, &mut issuer, &mut limits, changes),
         None => {
             let nothing_pending = (!may_open).then_some(Refusal::NothingPending);
             let refusal = refused_by_intent
@@ -107,17 +112,60 @@ pub fn start(
             if let Some(refusal) = refusal {
                 return Ok(refused(refusal));
             }
-            open(command, &mut issuer, &mut limits, state.ledgers.client, changes)
+            open(command, &owners, &mut issuer, &mut limits, state.ledgers.client, changes)
         }
     }
+}
+
+/// For whom each address is asked: for whom the caller says; if it does not say, for whom the address is being
+/// verified, or was until a verification expired that may be asked for again.
+fn owners(latest: &[Option<Verification>], command: &StartCommand) -> Vec<Option<UserAddress>> {
+    let goes_on = |v: &&Verification| {
+        let theirs = v.tenant == command.tenant && v.dialect == command.dialect;
+        theirs && (v.status_at(command.now) == Status::Pending || may_revive(v, command.now))
+    };
+    let before = |request: &DestinationRequest, latest: Option<&Verification>| {
+        latest.filter(goes_on)?.destination(&request.keys.identity)?.owner.clone()
+    };
+    let latest = latest.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+    let requests = command.destinations.iter().zip(latest);
+    requests.map(|(request, latest)| request.owner.clone().or_else(|| before(request, latest))).collect()
+}
+
+/// Whether a verification is for another user than the caller names, for a test number where the caller names
+/// a real one, or pretended where something shall be sent; or each the other way round. Nothing of the one is
+/// ever good for the other.
+fn is_anothers(verification: &Verification, command: &StartCommand) -> bool {
+    let mut named = command.destinations.iter().filter_map(|request| request.owner.as_ref());
+    named.any(|owner| Some(&owner.user) != verification.owner())
+        || verification.is_test() != command.is_test()
+        || verification.pretended != (command.delivery == Delivery::Pretend)
+}
+
+/// Whether addresses may be verified together: they are one user's. Several of nobody's may, where each
+/// has a code of its own.
+fn belong_together<'a>(
+    owners: impl IntoIterator<Item = Option<&'a UserKey>>,
+    tests: impl IntoIterator<Item = bool>,
+    sharing: CodeSharing,
+) -> bool {
+    let mut owners = owners.into_iter();
+    let first = owners.next().flatten();
+    let mut tests = tests.into_iter();
+    let test = tests.next();
+    let mut others = owners.peekable();
+    let are_shared = others.peek().is_some() && sharing == CodeSharing::Shared;
+    others.all(|other| other == first)
+        && tests.all(|other| Some(other) == test)
+        && !(are_shared && first.is_none())
 }
 
 fn refused(refusal: Refusal) -> Decision<SendOutcome> {
     Decision::unchanged(SendOutcome::Refused(refusal))
 }
 
-/// A code bound to something else or asked for through another wire API, or another code of the
-/// caller's own, is another verification. A resend never asks for one.
+/// A code bound to something else, asked for through another wire API or for another user, or another code of
+/// the caller's own, is another verification. A resend never asks for one.
 fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
     if command.intent.is_resend() {
         return false;
@@ -128,7 +176,10 @@ fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing)
         };
         !base.destinations.iter().any(is_live)
     });
-    base.context != command.context || base.dialect != command.dialect || other_code
+    base.context != command.context
+        || base.dialect != command.dialect
+        || is_anothers(base, command)
+        || other_code
 }
 
 /// Whether a resend may open a new verification in the place of one that nobody finished.
@@ -186,12 +237,18 @@ fn cancel(verification: &mut Verification, changes: &mut Changes, command: &Star
 
 fn open(
     command: &StartCommand,
+    owners: &[Option<UserAddress>],
     issuer: &mut Issuer<'_>,
     limits: &mut Limits,
     mut client: super::ClientLedger,
     mut changes: Changes,
 ) -> Result<Decision<SendOutcome>, Damaged> {
     let now = command.now;
+    let users = owners.iter().map(|owner| owner.as_ref().map(|owner| &owner.user));
+    let tests = command.destinations.iter().map(|request| request.test);
+    if !belong_together(users, tests, command.terms.sharing) {
+        return Ok(refused(Refusal::NotTogether));
+    }
     let mut opened = Verification {
         id: VerificationId::generate(now, &mut issuer.rng),
         tenant: command.tenant.clone(),
@@ -210,11 +267,12 @@ fn open(
         context: command.context,
         custom_code: command.custom_code.is_some(),
         metadata: None,
-        test: command.test,
+        test: command.is_test(),
+        pretended: command.delivery == Delivery::Pretend,
     };
     opened.metadata = seal_metadata(&opened, &command.metadata, issuer);
-    for request in &command.destinations {
-        issuer.add_destination(&mut opened, request);
+    for (request, owner) in command.destinations.iter().zip(owners) {
+        issuer.add_destination(&mut opened, request, owner.clone());
     }
     let to: Vec<Addressed> = (command.destinations.iter().enumerate())
         .map(|(index, request)| Addressed { index, channel: request.channel })
@@ -250,11 +308,20 @@ fn seal_metadata(
 fn send_again(
     mut base: Verification,
     command: &StartCommand,
+    owners: &[Option<UserAddress>],
     issuer: &mut Issuer<'_>,
     limits: &mut Limits,
     mut changes: Changes,
 ) -> Result<Decision<SendOutcome>, Damaged> {
     let now = command.now;
+    let is_new = |request: &&DestinationRequest| base.destination(&request.keys.identity).is_none();
+    let newcomers = command.destinations.iter().zip(owners).filter(|(request, _)| is_new(request));
+    let users = newcomers.clone().map(|(_, owner)| owner.as_ref().map(|owner| &owner.user));
+    let users = std::iter::once(base.owner()).chain(users);
+    let tests = std::iter::once(base.is_test()).chain(newcomers.map(|(request, _)| request.test));
+    if !belong_together(users, tests, base.terms.sharing) {
+        return Ok(refused(Refusal::NotTogether));
+    }
     if let Some(refusal) = limits.refuse_sending(&base, command.delivery) {
         return Ok(match refusal {
             Refusal::CoolDown { .. } => {
@@ -268,17 +335,17 @@ fn send_again(
     }
     let mut to = Vec::with_capacity(command.destinations.len());
     let mut joining = Vec::new();
-    for request in &command.destinations {
+    for (request, owner) in command.destinations.iter().zip(owners) {
         let known = base.destinations.iter().position(|d| d.identity == request.keys.identity);
         let index = known.unwrap_or(base.destinations.len() + joining.len());
         if known.is_none() {
-            joining.push(request);
+            joining.push((request, owner.clone()));
         }
         to.push(Addressed { index, channel: request.channel });
     }
     // An address that joins is charged like a start: otherwise one known address would open the way
     // to any number of others.
-    let joining_budgets: Vec<_> = joining.iter().map(|request| request.keys.budget).collect();
+    let joining_budgets: Vec<_> = joining.iter().map(|(request, _)| request.keys.budget).collect();
     let full = base.destinations.len() + joining.len() > MAX_DESTINATIONS;
     let refusal = limits
         .refuse_joining(command.delivery, &joining_budgets)
@@ -287,8 +354,8 @@ fn send_again(
     if let Some(refusal) = refusal {
         return Ok(refused(refusal));
     }
-    for request in joining {
-        issuer.add_destination(&mut base, request);
+    for (request, owner) in joining {
+        issuer.add_destination(&mut base, request, owner);
     }
     let codes = issuer.issue(&mut base, &to, None)?;
     limits.record_joining(command.delivery, &joining_budgets);

@@ -8,6 +8,7 @@ use super::*;
 use crate::code::Code;
 use crate::engine::{
     Accepted, AcceptedKind, Delivery, DestinationRequest, Intent, Refusal, SendOutcome, StartCommand,
+    UserAddress, UserKey,
 };
 use crate::outbox::Payload;
 use crate::policy::{Caps, CodeSharing, ResendCode};
@@ -23,7 +24,10 @@ fn to(addresses: &[&str]) -> StartCommand {
     let request = |address: &&str| {
         let recipient = Recipient::from_canonical(address);
         let channel = recipient.default_channel();
-        DestinationRequest { keys: recipient.keys(&tenant, &keys), recipient: Some(recipient), channel }
+        let keys = recipient.keys(&tenant, &keys);
+        let user = UserKey { directory: "users".parse().unwrap(), id: [1; 16] };
+        let owner = Some(UserAddress { user, address: keys.identity });
+        DestinationRequest { keys, recipient: Some(recipient), channel, owner, test: false }
     };
     StartCommand {
         purpose: Purpose::parse("login").unwrap(),
@@ -37,10 +41,9 @@ fn to(addresses: &[&str]) -> StartCommand {
         context: None,
         metadata: BTreeMap::new(),
         client: None,
-        terms: Terms { resend_code: ResendCode::New, ..Terms::default() },
+        terms: Terms { resend_code: ResendCode::New, sharing: CodeSharing::Shared, ..Terms::default() },
         caps: Caps::default(),
         cost_micros: 0,
-        test: false,
         now: at(0),
         seed: [7; 32],
         idempotency: None,
@@ -293,5 +296,25 @@ fn rows_survive_storage() {
     assert_eq!(crate::codec::from_row::<Verification>(&row).unwrap(), *verification);
     for cut in 0..row.len() {
         assert!(crate::codec::from_row::<Verification>(&row[..cut]).is_err());
+    }
+}
+
+/// What was stored before destinations knew whose they are and whether they are test numbers.
+#[test]
+fn f2_rows_of_before_say_of_the_whole_verification_whether_it_is_for_tests() {
+    let decision = decide(&[None], &to(&["+12125550101"]));
+    let now = &opened(&decision).destinations[0];
+    let mut row = Vec::new();
+    let mut before = minicbor::Encoder::new(&mut row);
+    before.array(8).unwrap();
+    before.encode(now.identity).unwrap().encode(now.budget).unwrap().encode(&now.recipient).unwrap();
+    before.encode(now.channel).unwrap().encode(now.digest).unwrap().encode(&now.sealed_code).unwrap();
+    before.encode(now.code_expires_at).unwrap().encode(now.code_sent).unwrap();
+    let before: Destination = crate::codec::from_row(&row).unwrap();
+    assert_eq!((&before.owner, before.test), (&None, None));
+    for test in [false, true] {
+        let verification =
+            Verification { test, destinations: vec![before.clone()], ..opened(&decision).clone() };
+        assert_eq!((verification.is_test(), verification.is_test_number(&before)), (test, test));
     }
 }

@@ -28,7 +28,7 @@ use crate::recipient::{Recipient, RecipientKeys};
 use crate::template::Templates;
 use crate::tenant::Tenant;
 use crate::time::{Clock, Timestamp};
-use crate::verification::{Disclosed, RecipientLedger, Status, Verification, disclose};
+use crate::verification::{Disclosed, RecipientLedger, Status, StoredRecipient, Verification, disclose};
 
 pub use requests::{Account, Check, CheckOf, IdempotencyKey, RequestError, Resend, Start, Target};
 
@@ -94,48 +94,31 @@ impl Verifications {
             }
         }
         let mut destinations = Vec::with_capacity(request.targets.len());
-        let mut test = !request.targets.is_empty();
+        let is_test = |target: &Target| target.recipient().is_some_and(|r| r.is_test(policy));
+        let test = request.targets.iter().any(|(target, _)| is_test(target));
+        if test && !request.targets.iter().all(|(target, _)| is_test(target)) {
+            return Err(RequestError::TestAndReal);
+        }
         let mut cost_micros = 0u64;
         for (target, channel) in request.targets {
-            let (recipient, user) = match target {
-                Target::Address(recipient) => (recipient, None),
-                Target::User { user, recipient } => (recipient, Some(user)),
-                Target::Nobody(name) => {
-                    test = false;
-                    let channel = channel.unwrap_or(Channel::Sms);
-                    if request.delivery == Delivery::Pretend {
-                        cost_micros += self.routes.price_micros(&tenant.id, channel);
-                    }
-                    destinations.push(DestinationRequest {
-                        keys: self.nobody(tenant, &name),
-                        recipient: None,
-                        channel,
-                    });
-                    continue;
-                }
-            };
-            let channel = channel.unwrap_or(recipient.default_channel());
-            if !recipient.reachable_by(channel) {
-                return Err(RequestError::ChannelMismatch(channel));
-            }
-            let is_test = recipient.is_test(policy);
-            if request.delivery == Delivery::Send && !is_test {
+            let destination = self.destination(tenant, target, channel)?;
+            let (channel, recipient) = (destination.channel, &destination.recipient);
+            if request.delivery == Delivery::Send && recipient.is_some() && !test {
                 self.route_exists(&tenant.id, channel)?;
             }
-            if request.delivery != Delivery::Return && !is_test {
+            let costs = match request.delivery {
+                Delivery::Send => recipient.is_some(),
+                Delivery::Pretend => true,
+                Delivery::Return => false,
+            };
+            if costs && !test {
                 cost_micros += self.routes.price_micros(&tenant.id, channel);
             }
-            let contacted = request.delivery != Delivery::Pretend && !is_test;
-            if contacted && !region_allowed(&recipient, &policy.allowed_regions) {
+            let contacted = recipient.as_ref().filter(|_| request.delivery != Delivery::Pretend && !test);
+            if contacted.is_some_and(|recipient| !region_allowed(recipient, &policy.allowed_regions)) {
                 return Err(RequestError::Region);
             }
-            test &= is_test;
-            let mut keys = recipient.keys(&tenant.id, &self.keys);
-            if let Some(user) = user {
-                let owner = self.users_address(tenant, &user, &recipient);
-                keys.identity = self.keys.users_own(&tenant.id, &owner.user, &owner.address);
-            }
-            destinations.push(DestinationRequest { keys, recipient: Some(recipient), channel });
+            destinations.push(destination);
         }
         let custom_code =
             request.custom_code.or_else(|| if test { policy.test_numbers.code.clone() } else { None });
@@ -155,7 +138,6 @@ impl Verifications {
             terms: request.terms.unwrap_or_else(|| policy.terms.clone()),
             caps: caps(tenant, test),
             cost_micros,
-            test,
             now: self.clock.now(),
             seed: self.entropy.seed(),
             idempotency: self.claim(&tenant.id, request.idempotency),
@@ -171,30 +153,38 @@ impl Verifications {
         let tenant = request.tenant;
         // The address decides which channels make sense and what they cost; it never changes, so
         // reading it ahead of the decision is safe.
-        let Some(record) = self.engine.verification(&tenant.id, request.id).await? else {
+        let record = self.engine.verification(&tenant.id, request.id).await?;
+        let Some(record) = record.filter(|record| record.verification.dialect == *request.dialect) else {
             return Ok(Idempotent::Fresh {
                 outcome: SendOutcome::Refused(crate::engine::Refusal::NotFound),
                 at: self.clock.now(),
             });
         };
         let running = record.verification;
+        let test = running.is_test();
         let mut cost_micros = 0;
-        for destination in &running.destinations {
+        for (destination, to) in running.destinations.iter().zip(self.disclose(&running)?.to) {
+            // A number may have become one for tests since, or have ceased to be one. No provider sees one.
+            let is_sealed = matches!(destination.recipient, StoredRecipient::Sealed(_));
+            if is_sealed && Recipient::from_canonical(&to).is_test(&tenant.policy) != test {
+                return Err(RequestError::TestAndReal);
+            }
             let channel = request.channel.unwrap_or(destination.channel);
             if channel.reaches_phones() != destination.channel.reaches_phones() {
                 return Err(RequestError::ChannelMismatch(channel));
             }
-            if !running.test {
+            if !test {
                 self.route_exists(&tenant.id, channel)?;
                 cost_micros += self.routes.price_micros(&tenant.id, channel);
             }
         }
         let command = ResendCommand {
             tenant: tenant.id.clone(),
+            dialect: request.dialect.clone(),
             id: request.id,
             channel: request.channel,
             delivery: Delivery::Send,
-            caps: caps(tenant, running.test),
+            caps: caps(tenant, test),
             cost_micros,
             now: self.clock.now(),
             seed: self.entropy.seed(),
@@ -209,14 +199,20 @@ impl Verifications {
     /// The store is unavailable. Nothing was approved.
     pub async fn check(&self, request: Check<'_>) -> Result<Idempotent<CheckOutcome>, StorageError> {
         let tenant = request.tenant;
-        let mut owner = None;
         let (target, test) = match request.of {
             CheckOf::Id(id) => (CheckTarget::Id(id), false),
             CheckOf::User { user, recipient, purpose } => {
-                let UserAddress { user, address } =
-                    &*owner.insert(self.users_address(tenant, user, recipient));
-                let identity = self.keys.users_own(&tenant.id, user, address);
-                (CheckTarget::Recipient { identity, purpose }, recipient.is_test(&tenant.policy))
+                let user = self.user_key(tenant, user);
+                (self.target_of_user(tenant, &user, recipient, purpose), recipient.is_test(&tenant.policy))
+            }
+            CheckOf::UserKey { user, recipient, purpose } => {
+                (self.target_of_user(tenant, user, recipient, purpose), recipient.is_test(&tenant.policy))
+            }
+            CheckOf::AnyOf(recipients, purpose) => {
+                let identity = |recipient: &Recipient| recipient.keys(&tenant.id, &self.keys).identity;
+                let identities = recipients.iter().map(identity).collect();
+                let test = recipients.iter().any(|recipient| recipient.is_test(&tenant.policy));
+                (CheckTarget::AnyOf { identities, purpose }, test)
             }
             CheckOf::Address(recipient, purpose) => {
                 let identity = recipient.keys(&tenant.id, &self.keys).identity;
@@ -234,7 +230,6 @@ impl Verifications {
             context: self.context(tenant, &request.context),
             consume: request.consume,
             record_proof: request.record_proof,
-            user: owner,
             caps: caps(tenant, test),
             now: self.clock.now(),
             idempotency: self.claim(&tenant.id, request.idempotency),
@@ -383,12 +378,60 @@ impl Verifications {
         self.routes.candidates(tenant, channel).next().map(|_| ()).ok_or(RequestError::NoRoute(channel))
     }
 
-    fn users_address(&self, tenant: &Tenant, user: &Account, recipient: &Recipient) -> UserAddress {
-        let id = self.keys.lookup_key(&tenant.id, "user", user.id.as_bytes());
-        UserAddress {
-            user: UserKey { directory: user.directory.clone(), id },
-            address: recipient.keys(&tenant.id, &self.keys).identity,
+    /// An address as the rules know it.
+    fn destination(
+        &self,
+        tenant: &Tenant,
+        target: Target,
+        channel: Option<Channel>,
+    ) -> Result<DestinationRequest, RequestError> {
+        let test = target.recipient().is_some_and(|recipient| recipient.is_test(&tenant.policy));
+        let usual = target.recipient().map_or(Channel::Sms, Recipient::default_channel);
+        let channel = channel.unwrap_or(usual);
+        if target.recipient().is_some_and(|recipient| !recipient.reachable_by(channel)) {
+            return Err(RequestError::ChannelMismatch(channel));
         }
+        let keys_of = |recipient: &Recipient| recipient.keys(&tenant.id, &self.keys);
+        let (keys, recipient, owner) = match target {
+            Target::Nobody(name) => (self.nobody(tenant, &name), None, None),
+            Target::LookAlike { name, of } => {
+                let budget = keys_of(&of).budget;
+                (RecipientKeys { budget, ..self.nobody(tenant, &name) }, None, None)
+            }
+            Target::Address(recipient) => (keys_of(&recipient), Some(recipient), None),
+            Target::Claimed { user, recipient } => {
+                let owner = self.users_address(tenant, &user, &recipient);
+                (keys_of(&recipient), Some(recipient), Some(owner))
+            }
+            Target::User { user, recipient } => {
+                let owner = self.users_address(tenant, &user, &recipient);
+                let identity = self.keys.users_own(&tenant.id, &owner.user, &owner.address);
+                (RecipientKeys { identity, ..keys_of(&recipient) }, Some(recipient), Some(owner))
+            }
+        };
+        Ok(DestinationRequest { keys, recipient, channel, owner, test })
+    }
+
+    fn target_of_user(
+        &self,
+        tenant: &Tenant,
+        user: &UserKey,
+        recipient: &Recipient,
+        purpose: Purpose,
+    ) -> CheckTarget {
+        let address = recipient.keys(&tenant.id, &self.keys).identity;
+        CheckTarget::Recipient { identity: self.keys.users_own(&tenant.id, user, &address), purpose }
+    }
+
+    /// The key of a user, for links that name one.
+    pub fn user_key(&self, tenant: &Tenant, user: &Account) -> UserKey {
+        let id = self.keys.lookup_key(&tenant.id, "user", user.id.as_bytes());
+        UserKey { directory: user.directory.clone(), id }
+    }
+
+    fn users_address(&self, tenant: &Tenant, user: &Account, recipient: &Recipient) -> UserAddress {
+        let address = recipient.keys(&tenant.id, &self.keys).identity;
+        UserAddress { user: self.user_key(tenant, user), address }
     }
 
     fn nobody(&self, tenant: &Tenant, name: &str) -> RecipientKeys {

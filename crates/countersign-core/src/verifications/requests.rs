@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::code::Code;
-use crate::engine::{Delivery, Intent, StorageError};
+use crate::engine::{Delivery, Intent, StorageError, UserKey};
 use crate::ids::VerificationId;
 use crate::link::LinkTemplate;
 use crate::names::{Channel, DialectName, DirectoryName, Locale, Purpose};
@@ -24,8 +24,16 @@ pub struct Account {
 /// Whom to send to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Target {
-    /// An address.
+    /// An address. Whose it is, the caller does not say.
     Address(Recipient),
+    /// An address that a user of a directory has or claims. There is one verification of an address for all
+    /// who claim it, the latest one's; its proof is recorded with that user alone.
+    Claimed {
+        /// The user.
+        user: Account,
+        /// The address.
+        recipient: Recipient,
+    },
     /// A user's address. The verification is that user's: others with the same address have their own,
     /// with their own cool-down and checks, and share the address' budgets.
     User {
@@ -37,6 +45,28 @@ pub enum Target {
     /// Nobody: the caller named somebody we do not know, and must not learn that. The name
     /// only keeps counters apart.
     Nobody(String),
+    /// Nobody, in the place of somebody whom the caller named and must learn nothing about: nobody is
+    /// reached, and everything is counted with the address, so that limits and holds of it do not tell
+    /// either.
+    LookAlike {
+        /// Keeps its verifications apart from those of the address.
+        name: String,
+        /// The address.
+        of: Recipient,
+    },
+}
+
+impl Target {
+    /// The address that it is about, if there is one.
+    pub(super) const fn recipient(&self) -> Option<&Recipient> {
+        match self {
+            Self::Address(recipient)
+            | Self::Claimed { recipient, .. }
+            | Self::User { recipient, .. }
+            | Self::LookAlike { of: recipient, .. } => Some(recipient),
+            Self::Nobody(_) => None,
+        }
+    }
 }
 
 /// A request for one effect: the caller's key, and what identifies the request.
@@ -86,6 +116,8 @@ pub struct Start<'a> {
 pub struct Resend<'a> {
     /// Who asks.
     pub tenant: &'a Tenant,
+    /// Through which wire API: another one's verification is an unknown one.
+    pub dialect: &'a DialectName,
     /// Which verification.
     pub id: VerificationId,
     /// Over another channel than last time.
@@ -111,6 +143,18 @@ pub enum CheckOf<'a> {
         /// What for.
         purpose: Purpose,
     },
+    /// The newest one that waits for any of several addresses of one person, for a purpose.
+    AnyOf(&'a [Recipient], Purpose),
+    /// A user's address and a purpose, where a link names both by their keys: see
+    /// [`CheckOf::User`].
+    UserKey {
+        /// The user.
+        user: &'a UserKey,
+        /// The address.
+        recipient: &'a Recipient,
+        /// What for.
+        purpose: Purpose,
+    },
     /// The newest one for a name we do not know: there is none, or a look-alike.
     Nobody(&'a str, Purpose),
 }
@@ -130,7 +174,7 @@ pub struct Check<'a> {
     pub context: BTreeMap<String, String>,
     /// Whether a right guess ends the verification.
     pub consume: bool,
-    /// Whether the directory records the proof.
+    /// Whether the directory records the proof, with the user it was asked for.
     pub record_proof: bool,
     /// The caller's claim on one effect.
     pub idempotency: Option<IdempotencyKey<'a>>,
@@ -154,6 +198,9 @@ pub enum RequestError {
         /// The least allowed length.
         min: u8,
     },
+    /// It names test numbers and real addresses together.
+    #[error("test numbers and real addresses are not verified together")]
+    TestAndReal,
     /// The tenant does not send to this country.
     #[error("messages to this country are not allowed")]
     Region,

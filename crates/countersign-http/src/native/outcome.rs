@@ -55,6 +55,9 @@ impl From<RequestError> for Problem {
             RequestError::Region => {
                 Self::new(Kind::Blocked, "this tenant does not send messages to this country")
             }
+            RequestError::TestAndReal => {
+                Self::malformed("to", "test numbers and real addresses are not verified together")
+            }
             RequestError::Storage(error) => error.into(),
         }
     }
@@ -95,6 +98,7 @@ impl From<Refusal> for Problem {
                 wait(Kind::ClientLimit, "this client address may start another verification", retry_after)
             }
             Refusal::TenantBudget { retry_after } => tenant_budget(retry_after),
+            Refusal::NotTogether => Self::malformed("to", "these addresses are not verified together"),
         }
     }
 }

@@ -63,6 +63,7 @@ pub(super) async fn resend(
     let request: ResendRequest = raw.json_or_nothing()?;
     let resend = Resend {
         tenant: &caller.tenant,
+        dialect: &api.dialect,
         id,
         channel: request.channel.as_deref().map(request::channel).transpose()?,
         idempotency: raw.idempotency(),

@@ -9,7 +9,7 @@ use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::Abandoned;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::cancel::cancel as cancel_rule;
-use countersign_core::verification::check::check as check_rule;
+use countersign_core::verification::check::{check as check_rule, newest};
 use countersign_core::verification::resend::resend as resend_rule;
 use countersign_core::verification::start::{StartState, start as start_rule};
 use countersign_core::verification::{Decision, RecipientLedger, erase as erase_rule};
@@ -92,6 +92,11 @@ pub(super) fn check(
         let verification = match &command.target {
             CheckTarget::Id(id) => unit.verification(*id)?,
             CheckTarget::Recipient { identity, purpose } => unit.latest(identity, purpose)?,
+            CheckTarget::AnyOf { identities, purpose } => {
+                let latest = identities.iter().map(|identity| unit.latest(identity, purpose));
+                let latest = latest.collect::<Result<Vec<_>, _>>()?;
+                newest(latest.into_iter().flatten(), command)
+            }
         };
         Ok(check_rule(unit.running(verification)?, command, &keys))
     })

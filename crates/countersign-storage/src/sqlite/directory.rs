@@ -1,7 +1,7 @@
 //! The directories' rows.
 
 use countersign_core::codec::{from_row, to_row};
-use countersign_core::engine::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserKey};
+use countersign_core::engine::{NameConflict, Proven, PutUser, StoredUser, UserKey};
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::time::Timestamp;
@@ -25,10 +25,10 @@ pub(super) fn put(
         return Ok(PutUser::Stale);
     }
     if let Some(username) = &user.username {
-        let sql =
-            "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND username = ?3 AND id <> ?4";
+        let sql = "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND username = ?3 AND id <> ?4";
         let namesakes = all(session, sql, (number, directory.as_str(), username, user.id), read)?;
-        if on_name == NameConflict::Refuse && !namesakes.is_empty() {
+        let moves = |other: &StoredUser| on_name == NameConflict::Move && other.gives_up_name();
+        if !namesakes.iter().all(moves) {
             return Ok(PutUser::NameTaken);
         }
         for mut namesake in namesakes {
@@ -40,19 +40,14 @@ pub(super) fn put(
     Ok(PutUser::Written)
 }
 
-/// Records what was proven: with every user whose address it is, or with one user alone.
+/// Records what was proven with the user that it was asked for.
 pub(super) fn prove(session: &Session, tenant: i64, proven: &Proven, now: Timestamp) -> Result<(), Failure> {
-    let (users, address) = match proven {
-        Proven::Address(address) => (of_address(session, tenant, address)?, address),
-        Proven::OfUser(UserAddress { user: UserKey { directory, id }, address }) => {
-            let sql = "SELECT directory, row FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
-            (all(session, sql, (tenant, directory.as_str(), id), read_filed)?, address)
-        }
-    };
-    for (directory, mut user) in users {
-        if user.prove(address, now) {
-            write(session, tenant, &directory, &user)?;
-        }
+    let UserKey { directory, id } = &proven.user;
+    let sql = "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
+    if let Some(mut user) = session.find(sql, (tenant, directory.as_str(), id), read)?
+        && user.prove(proven.address.as_ref(), now)
+    {
+        write(session, tenant, directory.as_str(), &user)?;
     }
     Ok(())
 }
@@ -64,6 +59,24 @@ pub(super) fn remove(session: &Session, tenant: i64, address: &RecipientKey) -> 
         session.execute(sql, (tenant, directory, user.id))?;
     }
     Ok(())
+}
+
+/// Deletes up to `limit` users of whom nothing was ever proven and whose time is over.
+pub(super) fn forget(session: &Session, limit: u32, now: Timestamp) -> Result<u32, Failure> {
+    let sql = "SELECT tenant, directory, row FROM users WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2";
+    let due = all(session, sql, (now.as_millis(), limit), |row| {
+        let user: StoredUser = from_row(row.get_ref(2)?.as_blob()?).in_table("users")?;
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, user))
+    })?;
+    let mut forgotten = 0;
+    for (tenant, directory, user) in due {
+        if user.forget_at().is_some_and(|at| at <= now) {
+            let sql = "DELETE FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
+            session.execute(sql, (tenant, directory, user.id))?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten)
 }
 
 /// Every user whose address it is, with its directory: that of a user of before directories is empty.
@@ -97,7 +110,8 @@ pub(super) fn file(
     into: &DirectoryName,
 ) -> Result<(), Failure> {
     let number = session.tenant_number(tenant)?;
-    session.execute("DELETE FROM users WHERE tenant = ?1 AND directory = '' AND id = ?2", (number, user.id))?;
+    session
+        .execute("DELETE FROM users WHERE tenant = ?1 AND directory = '' AND id = ?2", (number, user.id))?;
     let put = put(session, tenant, into, user, None, NameConflict::Refuse)?;
     if put == PutUser::NameTaken {
         let nameless = StoredUser { username: None, ..user.clone() };
@@ -133,10 +147,10 @@ fn read_filed(row: &rusqlite::Row<'_>) -> Result<(String, StoredUser), Failure> 
 
 fn write(session: &Session, tenant: i64, directory: &str, user: &StoredUser) -> Result<(), Failure> {
     session.execute(
-        "INSERT INTO users (tenant, directory, id, username, email, phone, changed_at, row)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO users (tenant, directory, id, username, email, phone, changed_at, forget_at, row)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (tenant, directory, id) DO UPDATE
-         SET username = ?4, email = ?5, phone = ?6, changed_at = ?7, row = ?8",
+         SET username = ?4, email = ?5, phone = ?6, changed_at = ?7, forget_at = ?8, row = ?9",
         (
             tenant,
             directory,
@@ -145,6 +159,7 @@ fn write(session: &Session, tenant: i64, directory: &str, user: &StoredUser) -> 
             user.email.as_ref().map(RecipientKey::as_bytes),
             user.phone.as_ref().map(RecipientKey::as_bytes),
             user.changed_at.as_millis(),
+            user.forget_at().map(Timestamp::as_millis),
             to_row(user),
         ),
     )?;

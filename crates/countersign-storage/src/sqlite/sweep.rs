@@ -9,7 +9,7 @@ use countersign_core::verification::{SweepAction, Verification, sweep as sweep_r
 use super::failure::Failure;
 use super::session::Session;
 use super::unit::Unit;
-use super::{answers, nonces, outbox, recipients};
+use super::{answers, directory, nonces, outbox, recipients};
 
 /// How many rows of each kind one command clears at most: some milliseconds of the writer's time.
 pub(super) const CHUNK: u32 = 64;
@@ -19,7 +19,7 @@ pub(super) const CHUNK: u32 = 64;
 pub(super) struct Room {
     /// Verifications.
     pub(super) verifications: u32,
-    /// Ledgers, stored answers and nonces.
+    /// Ledgers, stored answers, nonces and unproven users.
     pub(super) others: u32,
 }
 
@@ -129,7 +129,7 @@ fn delete(session: &mut Session, tenant: i64, seq: i64, verification: &Verificat
     Ok(())
 }
 
-/// Deletes ledgers, answers and nonces that have run out.
+/// Deletes ledgers, answers, nonces and unproven users that have run out.
 fn forget(session: &mut Session, room: u32, now: Timestamp) -> Result<u32, Failure> {
     let (at, now) = (now, now.as_millis());
     let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
@@ -141,5 +141,6 @@ fn forget(session: &mut Session, room: u32, now: Timestamp) -> Result<u32, Failu
     )?);
     let answers = count(answers::forget(session, room - recipients - clients, now)?);
     let nonces = count(nonces::forget(session, room - recipients - clients - answers, at)?);
-    Ok(recipients + clients + answers + nonces)
+    let users = directory::forget(session, room - recipients - clients - answers - nonces, at)?;
+    Ok(recipients + clients + answers + nonces + users)
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use countersign_core::directory::{Directories, Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange};
+use countersign_core::directory::{
+    Directories, Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange,
+};
 use countersign_core::engine::StorageError;
 use countersign_core::names::TenantId;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
@@ -102,7 +104,7 @@ pub async fn register_users(directories: &Directories) -> Result<(), StorageErro
             email: Some(EmailAddress::parse(user.email).expect("a valid address")),
             phone: Some(number(user.phone)),
         };
-        zap.put(&tenant, user.id, &change).await?;
+        zap.put(&tenant, user.id, &change, None).await?;
     }
     for member in &MEMBERS {
         register_member(&zitadel, &tenant, member).await?;
@@ -144,6 +146,7 @@ async fn register_member(
     match pending.await {
         Ok(_) => Ok(()),
         Err(UpdateError::Storage(error)) => Err(error),
+        Err(UpdateError::NameTaken) => Ok(()), // its name is left alone here
         Err(UpdateError::Refused(never)) => match never {},
     }
 }

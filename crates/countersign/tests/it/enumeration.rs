@@ -231,6 +231,78 @@ async fn crypterium_answers_alike_when_the_money_of_the_day_is_spent() {
     assert_eq!(app.sent().await.len(), 2);
 }
 
+/// Wrong guesses over the native API, where everybody may ask about anybody: they hold the number, which
+/// Crypterium's app has nothing to do with.
+async fn hold_natively(app: &TestApp, phone: &str) {
+    for _verification in 0..4 {
+        let started = app.post("/v1/verifications", json!({"to": phone, "purpose": "elsewhere"})).await;
+        assert_eq!(started.status, 201, "{started:?}");
+        let check = format!("/v1/verifications/{}/check", started.text("id"));
+        for _ in 0..5 {
+            assert_eq!(app.post(&check, json!({"code": "wrong0"})).await.json()["valid"], false);
+        }
+    }
+    let recipient = app.get(&format!("/v1/recipients/{}", phone.replace('+', "%2B"))).await.json();
+    assert_eq!(recipient["held"], true, "{recipient}");
+}
+
+/// A number is held for what was guessed elsewhere: before a code of this API is asked for, and while one is
+/// pending, which the guess then meets the hold with and not the end of its checks.
+///
+/// Shows: F21, A7.
+#[tokio::test]
+async fn f21_crypterium_answers_alike_about_held_numbers() {
+    let pair = ["+12125550123", "+12125550124"];
+    for (send, check) in [("signup", "confirm"), ("resend", "confirm"), ("reset", "reset code")] {
+        for pending in [false, true] {
+            let app = signed_up(TestApp::new(), pair[0]).await;
+            let ask = async |call: &str, phone: &str| vault(&app, call, phone).await;
+            if pending {
+                alike(&app, pair, &[Call(send), Call(check)], ask).await;
+            }
+            for phone in pair {
+                hold_natively(&app, phone).await;
+            }
+            let mut steps = vec![Call(check), Call(send), Wait(60), Call(check), Call(send)];
+            steps.extend(["signup", "resend", "reset", "confirm", "reset code"].map(Call));
+            steps.extend([Wait(24 * HOUR), Call(check), Call(send), Call(check)]);
+            let answers = alike(&app, pair, &steps, ask).await;
+            // The hold was met: it lasts for hours, no window does.
+            let waits = |answer: &Answer| answer.header("retry-after")?.parse::<u64>().ok();
+            let held = |answer: &&Answer| waits(answer).is_some_and(|seconds| seconds > 2 * HOUR);
+            if pending {
+                assert_eq!(answers[0].json()["errorId"], 53, "{send}: {:?}", answers[0]);
+            }
+            assert!(answers.iter().filter(held).count() >= 4, "{send}, pending: {pending}: {answers:?}");
+            assert_eq!(answers.last().unwrap().status, 400);
+            app.sent().await;
+        }
+    }
+}
+
+/// So are the limits of the number: what was started elsewhere counts for both.
+///
+/// Shows: F21, A7.
+#[tokio::test]
+async fn f21_crypterium_answers_alike_about_numbers_that_were_sent_enough_elsewhere() {
+    let pair = ["+12125550123", "+12125550124"];
+    for send in ["signup", "resend", "reset"] {
+        let app = signed_up(TestApp::new(), pair[0]).await;
+        for phone in pair {
+            for purpose in ["one", "two", "three", "four", "five"] {
+                let started = app.post("/v1/verifications", json!({"to": phone, "purpose": purpose})).await;
+                assert_eq!(started.status, 201, "{started:?}");
+            }
+        }
+        let ask = async |call: &str, phone: &str| vault(&app, call, phone).await;
+        let answers =
+            alike(&app, pair, &[Call(send), Wait(1800), Call(send), Wait(1800), Call(send)], ask).await;
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses, [400, 400, 200], "{send}");
+        app.sent().await;
+    }
+}
+
 async fn end_user(app: &TestApp, call: &str, phone: &str) -> Answer {
     static TURN: AtomicU64 = AtomicU64::new(0);
     let (turn, now) = (TURN.fetch_add(1, Ordering::Relaxed), app.now().as_millis());

@@ -112,9 +112,15 @@ impl<F: EngineFixture> Bench<F> {
         StartCommand { terms: self.terms.clone(), caps: self.caps, ..command }
     }
 
-    /// Sends a code to several addresses at once.
+    /// Sends a code to one address of a user.
+    pub fn start_for(&self, to: &str, user: u8) -> StartCommand {
+        let destinations = vec![commands::destination_of(&self.tenant, to, user)];
+        StartCommand { destinations, ..self.start_of(to) }
+    }
+
+    /// Sends codes to several addresses of user 1 at once.
     pub fn start_of_all(&self, to: &[&str]) -> StartCommand {
-        let destinations = to.iter().map(|to| commands::destination(&self.tenant, to)).collect();
+        let destinations = to.iter().map(|to| commands::destination_of(&self.tenant, to, 1)).collect();
         StartCommand { destinations, ..self.start_of(to[0]) }
     }
 
@@ -152,6 +158,11 @@ impl<F: EngineFixture> Bench<F> {
     /// Opens a verification for one address.
     pub async fn open(&self, to: &str) -> Verification {
         opened(self.start(self.start_of(to)).await)
+    }
+
+    /// Opens a verification for one address of user 1.
+    pub async fn open_for(&self, to: &str) -> Verification {
+        opened(self.start(self.start_for(to, 1)).await)
     }
 
     /// Opens a verification and exhausts its checks.

@@ -13,7 +13,7 @@ pub(super) async fn a_code_is_good_only_over_the_wire_api_it_was_asked_over<F: E
     let verification = bench.open(ALICE).await;
     let code = bench.code(verification.id).await;
     let dialect = DialectName::parse("other").expect("a dialect");
-    let check = CheckCommand { dialect, ..bench.check_of(verification.id, &code) };
+    let check = CheckCommand { dialect, ..bench.check_of_address(ALICE, &code) };
     let outcome = bench.give(check).await;
     assert!(matches!(outcome, CheckOutcome::Rejected { reason: Rejection::WrongCode, .. }), "{outcome:?}");
     assert_eq!(bench.record(verification.id).await.verification.checks_used, 1);

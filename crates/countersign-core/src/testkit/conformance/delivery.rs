@@ -2,10 +2,12 @@
 
 use crate::code::Code;
 use crate::engine::{
-    Accepted, AcceptedKind, CheckOutcome, Delivery, DestinationRequest, Refusal, Rejection, SendOutcome,
-    StartCommand,
+    Accepted, AcceptedKind, CheckCommand, CheckOutcome, Delivery, DestinationRequest, Intent, Refusal,
+    Rejection, ResendCommand, SendOutcome, StartCommand,
 };
+use crate::names::DialectName;
 use crate::testkit::bench::*;
+use crate::testkit::commands::code;
 use crate::verification::Status;
 use crate::verification::sealed::code_place;
 
@@ -89,4 +91,56 @@ pub(super) async fn a_look_alike_is_never_approved<F: EngineFixture>() {
     assert!(
         matches!(last, CheckOutcome::Rejected { verification, .. } if verification.status == Status::Exhausted)
     );
+}
+
+/// A real address, and nobody is reached: by its id and by its address, by whatever is asked for.
+pub(super) async fn f14_what_is_pretended_stays_so_when_it_is_sent_again<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let pretend = || StartCommand { delivery: Delivery::Pretend, ..bench.start_of(ALICE) };
+    let verification = opened(bench.start(pretend()).await);
+    bench.at_second(30);
+    let again = resent(bench.resend(verification.id).await);
+    assert_eq!((again.sends_used, again.last_send_at), (2, Some(bench.now())));
+    bench.at_second(90);
+    let hand_back = ResendCommand { delivery: Delivery::Return, ..bench.resend_of(verification.id) };
+    let outcome = fresh(bench.engine().resend(hand_back).await.expect("resend"));
+    assert!(matches!(&outcome, SendOutcome::Accepted(accepted) if accepted.code.is_none()), "{outcome:?}");
+    bench.at_second(210);
+    let send = StartCommand { intent: Intent::ResendOnly, ..bench.start_of(ALICE) };
+    assert_eq!(refusal(&bench.start(send).await), Refusal::NothingPending);
+    resent(bench.start(pretend()).await);
+    assert!(bench.record(verification.id).await.messages.is_empty());
+    assert_eq!(bench.windows(ALICE).await.sends_hour, 4);
+    // Where a message is to go out, it is another verification's.
+    assert_ne!(opened(bench.start(bench.start_of(ALICE)).await).id, verification.id);
+}
+
+pub(super) async fn f14_a_pretended_code_is_never_right<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let own = code("AB12cd");
+    let pretend =
+        StartCommand { delivery: Delivery::Pretend, custom_code: Some(own.clone()), ..bench.start_of(ALICE) };
+    let verification = opened(bench.start(pretend).await);
+    assert_eq!(rejection(&bench.check(verification.id, &own).await), Rejection::WrongCode);
+    assert_eq!(bench.windows(ALICE).await.failed_checks_day, 1);
+}
+
+/// Neither sent again nor compared nor charged.
+pub(super) async fn f14_by_its_id_another_wire_apis_verification_is_unknown<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    bench.at_second(30);
+    let dialect = DialectName::parse("other").expect("a dialect");
+    let resend = ResendCommand { dialect: dialect.clone(), ..bench.resend_of(verification.id) };
+    let outcome = fresh(bench.engine().resend(resend).await.expect("resend"));
+    assert_eq!(refusal(&outcome), Refusal::NotFound);
+    for guess in [wrong(&code), code.clone()] {
+        let check = CheckCommand { dialect: dialect.clone(), ..bench.check_of(verification.id, &guess) };
+        assert_eq!(bench.give(check).await, CheckOutcome::NotFound);
+    }
+    let stored = bench.record(verification.id).await.verification;
+    assert_eq!((stored.sends_used, stored.checks_used), (1, 0));
+    assert_eq!(bench.windows(ALICE).await.failed_checks_day, 0);
+    assert!(is_right(&bench.check(verification.id, &code).await));
 }

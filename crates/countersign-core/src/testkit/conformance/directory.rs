@@ -1,12 +1,15 @@
 //! The users that a tenant registered.
 
+use std::time::Duration;
+
 use crate::engine::{CheckCommand, StartCommand, UserIndex};
-use crate::engine::{NameConflict, PutUser, StoredUser, UserAddress};
+use crate::engine::{NameConflict, PutUser, StoredUser};
 use crate::keys::Sealed;
 use crate::names::{DirectoryName, TenantId};
+use crate::policy::CodeSharing;
 use crate::recipient::Recipient;
 use crate::testkit::bench::*;
-use crate::testkit::commands::{directory, recipient_keys, user_key};
+use crate::testkit::commands::{directory, recipient_keys};
 
 /// A user with one address.
 pub(super) fn user<F: EngineFixture>(bench: &Bench<F>, id: u8, to: &str) -> StoredUser {
@@ -15,6 +18,8 @@ pub(super) fn user<F: EngineFixture>(bench: &Bench<F>, id: u8, to: &str) -> Stor
     StoredUser {
         email_pending: false,
         phone_pending: true,
+        confirmed: false,
+        unproven_life: None,
         id: [id; 16],
         username: None,
         email: is_mail.then_some(key),
@@ -151,50 +156,111 @@ pub(super) async fn who_has_proven_an_address_is_found_before_who_only_claims_it
 
 pub(super) async fn a_right_code_proves_the_address_it_was_sent_to<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
-    let proven = prove(&bench, bench.start_of(ALICE), true).await;
+    let proven = prove(&bench, bench.start_for(ALICE, 1), true).await;
     assert!(proven.phone_verified && !proven.email_verified);
     assert_eq!((proven.sequence, proven.changed_at), (2, bench.now()));
 }
 
-pub(super) async fn a_shared_code_proves_every_address_it_was_sent_to<F: EngineFixture>() {
-    let bench = Bench::<F>::new().await;
+/// Whoever read one of the addresses has it.
+pub(super) async fn f1_a_shared_code_proves_the_user_and_no_address<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.terms.sharing = CodeSharing::Shared;
     let proven = prove(&bench, bench.start_of_all(&[ALICE, MAIL]), true).await;
-    assert!(proven.phone_verified && proven.email_verified);
+    assert!(!proven.phone_verified && !proven.email_verified);
+    assert!(proven.confirmed && proven.is_proven());
 }
 
-/// The new shared code is good for both, but reached one only.
-pub(super) async fn a_code_proves_no_address_it_was_not_sent_to<F: EngineFixture>() {
-    let mut bench = Bench::<F>::new().await;
-    bench.terms.resend_code = crate::policy::ResendCode::New;
-    let both = StoredUser { email: user(&bench, 1, MAIL).email, ..user(&bench, 1, ALICE) };
-    assert!(put(&bench, both, None).await);
-    let verification = opened(bench.start(bench.start_of_all(&[ALICE, MAIL])).await);
-    bench.at_second(30);
-    resent(bench.start(bench.start_of(MAIL)).await);
-    let code = bench.code(verification.id).await;
-    let right = CheckCommand { record_proof: true, ..bench.check_of(verification.id, &code) };
-    assert!(is_right(&bench.give(right).await));
-    let proven = find(&bench, UserIndex::Id([1; 16])).await.expect("it is there");
+pub(super) async fn a_code_of_several_proves_the_address_it_was_sent_to<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    // The newest message is the mailbox'.
+    let proven = prove(&bench, bench.start_of_all(&[ALICE, MAIL]), true).await;
     assert!(proven.email_verified && !proven.phone_verified);
 }
 
-pub(super) async fn one_users_proof_is_recorded_with_nobody_else<F: EngineFixture>() {
+/// Two users claim one number; the code was asked for by the second. So it is where it is sent again without
+/// a word about the user, while it runs and after it expired.
+pub(super) async fn f3_a_proof_is_recorded_with_the_user_it_was_asked_for_and_nobody_else<
+    F: EngineFixture,
+>() {
+    for (wait, again) in [(0, false), (30, true), (700, true)] {
+        let bench = Bench::<F>::new().await;
+        assert!(put(&bench, user(&bench, 1, ALICE), None).await);
+        assert!(put(&bench, user(&bench, 2, ALICE), None).await);
+        let mut verification = opened(bench.start(bench.start_for(ALICE, 2)).await);
+        bench.at_second(wait);
+        if again {
+            verification = accepted(bench.start(bench.start_of(ALICE)).await).1;
+        }
+        let code = bench.code(verification.id).await;
+        let right = CheckCommand { record_proof: true, ..bench.check_of(verification.id, &code) };
+        assert!(is_right(&bench.give(right).await));
+        let other = find(&bench, UserIndex::Id([1; 16])).await.expect("it is there");
+        let proven = find(&bench, UserIndex::Id([2; 16])).await.expect("it is there");
+        assert!(!other.phone_verified && other.phone_pending, "after {wait} s");
+        assert!(proven.phone_verified && !proven.phone_pending, "after {wait} s");
+    }
+}
+
+/// Nobody asked for it in a user's name, so that it proves nothing of any user who claims the address.
+pub(super) async fn f3_what_nobody_asked_for_proves_nothing_of_who_claims_it<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
-    assert!(put(&bench, user(&bench, 1, ALICE), None).await);
-    assert!(put(&bench, user(&bench, 2, ALICE), None).await);
-    let verification = opened(bench.start(bench.start_of(ALICE)).await);
+    let claims = prove(&bench, bench.start_of(ALICE), true).await;
+    assert!(!claims.phone_verified && claims.phone_pending);
+    assert_eq!(claims.sequence, 1);
+}
+
+/// The same id in another directory is another user.
+pub(super) async fn f3_a_proof_stays_in_its_directory<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let elsewhere = DirectoryName::parse("elsewhere").expect("a directory's name");
+    let twin = user(&bench, 1, ALICE);
+    let (engine, tenant) = (bench.engine(), &bench.tenant);
+    let put = engine.put_user(tenant, &elsewhere, twin.clone(), None, NameConflict::Move).await;
+    assert_eq!(put, Ok(PutUser::Written));
+    assert!(prove(&bench, bench.start_for(ALICE, 1), true).await.phone_verified);
+    let found = engine.find_user(tenant, &elsewhere, UserIndex::Id([1; 16])).await;
+    assert_eq!(found, Ok(Some(twin)));
+}
+
+/// Nothing is written, also where the name was to move.
+pub(super) async fn f20_a_name_moves_only_from_who_has_proven_nothing<F: EngineFixture>() {
+    for (proven, moves) in [("", true), ("phone", false), ("confirmed", false)] {
+        let bench = Bench::<F>::new().await;
+        let named = |id, to| StoredUser { username: Some([7; 16]), ..user(&bench, id, to) };
+        let holder = StoredUser {
+            phone_verified: proven == "phone",
+            confirmed: proven == "confirmed",
+            ..named(1, ALICE)
+        };
+        assert!(put(&bench, holder, None).await);
+        assert_eq!(put(&bench, named(2, BOB), None).await, moves, "{proven:?}");
+        let holder = find(&bench, UserIndex::Username([7; 16])).await.expect("somebody has it");
+        assert_eq!(holder.id, if moves { [2; 16] } else { [1; 16] }, "{proven:?}");
+        assert_eq!(find(&bench, UserIndex::Id([2; 16])).await.is_some(), moves, "{proven:?}");
+    }
+}
+
+/// To the millisecond; a proof keeps it, and so does having no such time.
+pub(super) async fn f20_a_user_of_whom_nothing_is_proven_ends<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let ending = |id, to| StoredUser { unproven_life: Some(30 * DAY), ..user(&bench, id, to) };
+    for stored in [ending(1, ALICE), ending(2, BOB), user(&bench, 3, BOB)] {
+        assert!(put(&bench, stored, None).await);
+    }
+    let verification = opened(bench.start(bench.start_for(BOB, 2)).await);
     let code = bench.code(verification.id).await;
-    let address = recipient_keys(&bench.tenant, ALICE).identity;
-    let right = CheckCommand {
-        record_proof: true,
-        user: Some(UserAddress { user: user_key(2), address }),
-        ..bench.check_of(verification.id, &code)
-    };
+    let right = CheckCommand { record_proof: true, ..bench.check_of(verification.id, &code) };
     assert!(is_right(&bench.give(right).await));
-    let other = find(&bench, UserIndex::Id([1; 16])).await.expect("it is there");
-    let proven = find(&bench, UserIndex::Id([2; 16])).await.expect("it is there");
-    assert!(!other.phone_verified && other.phone_pending);
-    assert!(proven.phone_verified && !proven.phone_pending);
+    bench.wait(30 * DAY - Duration::from_millis(1));
+    bench.sweep().await;
+    let there = async |id| find(&bench, UserIndex::Id([id; 16])).await.is_some();
+    assert!(there(1).await && there(2).await && there(3).await);
+    bench.wait(Duration::from_millis(1));
+    bench.sweep().await;
+    assert!(!there(1).await && there(2).await && there(3).await);
+    bench.wait(365 * DAY);
+    bench.sweep().await;
+    assert!(there(2).await && there(3).await);
 }
 
 pub(super) async fn a_name_is_not_taken_from_another_where_it_was_not_to_move<F: EngineFixture>() {
@@ -212,7 +278,7 @@ pub(super) async fn a_name_is_not_taken_from_another_where_it_was_not_to_move<F:
 
 pub(super) async fn nothing_is_proven_unless_it_was_asked_for<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
-    let unproven = prove(&bench, bench.start_of(ALICE), false).await;
+    let unproven = prove(&bench, bench.start_for(ALICE, 1), false).await;
     assert!(!unproven.phone_verified);
     assert_eq!(unproven.sequence, 1);
 }

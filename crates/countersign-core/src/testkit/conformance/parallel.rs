@@ -162,17 +162,18 @@ pub(super) async fn of_parallel_writes_of_one_user_one_wins<F: EngineFixture>() 
     let first = user(&bench, 1, ALICE);
     let put = bench.engine().put_user(&bench.tenant, &directory(), first, None, NameConflict::Move).await;
     assert_eq!(put, Ok(PutUser::Written));
-    let writes =
-        (0..16).map(|_| {
-            let (engine, tenant) = (bench.engine(), bench.tenant.clone());
-            let change = StoredUser { sequence: 2, ..user(&bench, 1, BOB) };
-            async move {
-                engine.put_user(&tenant, &directory(), change, Some(1), NameConflict::Move).await == Ok(PutUser::Written)
-            }
-        });
+    let writes = (0..16).map(|_| {
+        let (engine, tenant) = (bench.engine(), bench.tenant.clone());
+        let change = StoredUser { sequence: 2, ..user(&bench, 1, BOB) };
+        async move {
+            engine.put_user(&tenant, &directory(), change, Some(1), NameConflict::Move).await
+                == Ok(PutUser::Written)
+        }
+    });
     let won = all_at_once(writes).await.into_iter().filter(|won| *won).count();
     assert_eq!(won, 1);
-    let stored = bench.engine().find_user(&bench.tenant, &directory(), UserIndex::Id([1; 16])).await.expect("find");
+    let stored =
+        bench.engine().find_user(&bench.tenant, &directory(), UserIndex::Id([1; 16])).await.expect("find");
     assert_eq!(stored.map(|user| user.sequence), Some(2));
 }
 
@@ -181,7 +182,7 @@ pub(super) async fn of_parallel_changes_of_one_user_none_is_lost<F: EngineFixtur
     let (keys, clock) = (Arc::new(crate::testkit::keys()), Arc::new(ManualClock::default()));
     let entropy = Arc::new(SeededEntropy::default());
     let directory = Directories::new(bench.engine(), keys, clock, entropy).named(directory());
-    directory.put(&bench.tenant, "1", &UserChange::default()).await.expect("put");
+    directory.put(&bench.tenant, "1", &UserChange::default(), None).await.expect("put");
     let changes = (0..16).map(|n| {
         let (directory, tenant) = (directory.clone(), bench.tenant.clone());
         let note = move |user: &mut User| {

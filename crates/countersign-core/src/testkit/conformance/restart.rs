@@ -98,12 +98,14 @@ pub(super) async fn a_restart_turns_no_clock_back<F: EngineFixture>() {
 pub(super) async fn a_restart_keeps_users_and_the_audit_log<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let stored = user(&bench, 1, ALICE);
-    let put = bench.engine().put_user(&bench.tenant, &directory(), stored.clone(), None, NameConflict::Move).await;
+    let put =
+        bench.engine().put_user(&bench.tenant, &directory(), stored.clone(), None, NameConflict::Move).await;
     assert_eq!(put, Ok(PutUser::Written));
     bench.engine().erase(bench.administer(BOB, "recipient.erased")).await.expect("erase");
     let (head, log) = (bench.engine().audit_head().await.expect("read"), bench.audit().await);
     bench.fixture.reopen().await;
-    let found = bench.engine().find_user(&bench.tenant, &directory(), UserIndex::Id([1; 16])).await.expect("find");
+    let found =
+        bench.engine().find_user(&bench.tenant, &directory(), UserIndex::Id([1; 16])).await.expect("find");
     assert_eq!(found, Some(stored));
     assert_eq!((bench.engine().audit_head().await.expect("read"), bench.audit().await), (head, log));
 }

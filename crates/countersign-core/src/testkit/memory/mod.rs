@@ -15,17 +15,17 @@ use crate::audit::{self, AuditEntry, AuditEvent, SealedHead};
 use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
-    Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, Proven, PutUser, RecipientCommand,
+    Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
     ResendCommand, SendOutcome, StartCommand, StorageError, StoredAnswer, StoredNonce, SweepReport,
-    UserAddress, UserIndex, UserKey, VerificationRecord, resolve, spend,
+    UserIndex, UserKey, VerificationRecord, resolve, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
-use crate::names::{DirectoryName, TenantId};
+use crate::names::{DirectoryName, Purpose, TenantId};
 use crate::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
 use crate::time::Timestamp;
 use crate::verification::cancel::cancel;
-use crate::verification::check::check;
+use crate::verification::check::{check, newest};
 use crate::verification::resend::resend;
 use crate::verification::start::{StartState, start};
 use crate::verification::{
@@ -116,14 +116,8 @@ impl MemoryEngine {
             store.tenants.insert(tenant.clone(), ledger);
         }
         for proven in changes.proven {
-            match proven {
-                Proven::Address(address) => {
-                    store.users_of(tenant).for_each(|(_, user)| _ = user.prove(&address, now));
-                }
-                Proven::OfUser(UserAddress { user, address }) => {
-                    let user = store.users.get_mut(&(tenant.clone(), user));
-                    user.map(|user| user.prove(&address, now));
-                }
+            if let Some(user) = store.users.get_mut(&(tenant.clone(), proven.user)) {
+                user.prove(proven.address.as_ref(), now);
             }
         }
         self.log(store, &changes.audit);
@@ -173,11 +167,17 @@ impl Engine for MemoryEngine {
         let tenant = command.tenant.clone();
         self.decide(&tenant, command.idempotency, command.now, |store, at| {
             command.now = at;
-            let verification = match &command.target {
-                CheckTarget::Id(id) => store.get(&tenant, *id),
-                CheckTarget::Recipient { identity, purpose } => store.latest(&tenant, purpose, *identity),
+            let latest = |identity: &RecipientKey, purpose: &Purpose| {
+                store.latest(&tenant, purpose, *identity).cloned()
             };
-            Ok(check(store.running(&tenant, verification), &command, &self.keys))
+            let verification = match &command.target {
+                CheckTarget::Id(id) => store.get(&tenant, *id).cloned(),
+                CheckTarget::Recipient { identity, purpose } => latest(identity, purpose),
+                CheckTarget::AnyOf { identities, purpose } => {
+                    newest(identities.iter().filter_map(|identity| latest(identity, purpose)), &command)
+                }
+            };
+            Ok(check(store.running(&tenant, verification.as_ref()), &command, &self.keys))
         })
     }
 
@@ -352,6 +352,7 @@ impl Engine for MemoryEngine {
             forget(&mut store.clients, &mut room, |l| l.forget_at().is_some_and(|at| at <= now));
             forget(&mut store.answers, &mut room, |answer| answer.forget_at() <= now);
             forget(&mut store.nonces, &mut room, |nonce| nonce.is_over(now));
+            forget(&mut store.users, &mut room, |user| user.forget_at().is_some_and(|at| at <= now));
             report.forgotten = limit - room;
             if report.did_something() {
                 store.high_water = Some(now);
@@ -408,11 +409,12 @@ impl Engine for MemoryEngine {
             }
             if user.username.is_some() {
                 let others = store.users_in(tenant, directory).filter(|other| other.id != user.id);
-                let mut namesakes = others.filter(|other| other.username == user.username).peekable();
-                if on_name == NameConflict::Refuse && namesakes.peek().is_some() {
+                let namesakes: Vec<_> = others.filter(|other| other.username == user.username).collect();
+                let moves = |other: &&mut StoredUser| on_name == NameConflict::Move && other.gives_up_name();
+                if !namesakes.iter().all(moves) {
                     return Ok(PutUser::NameTaken);
                 }
-                namesakes.for_each(|other| other.username = None);
+                namesakes.into_iter().for_each(|other| other.username = None);
             }
             store.users.insert(key, user);
             Ok(PutUser::Written)

@@ -5,15 +5,19 @@ use std::fmt;
 use super::steps::{Claim, GHOST, Who};
 use super::walk::Walk;
 use crate::code::Code;
-use crate::engine::{DestinationRequest, IdempotencyClaim, RecipientCommand};
+use crate::engine::{DestinationRequest, IdempotencyClaim, RecipientCommand, UserAddress};
 use crate::keys::ContextDigest;
 use crate::names::{Purpose, TenantId};
 use crate::recipient::RecipientKeys;
-use crate::testkit::bench::{ALICE, EngineFixture, MAIL};
+use crate::testkit::bench::{ALICE, BOB, EngineFixture, MAIL};
 use crate::testkit::commands;
 
 pub(super) fn address(who: Who) -> &'static str {
-    if who == 1 { MAIL } else { ALICE }
+    match who {
+        1 => MAIL,
+        2 => BOB,
+        _ => ALICE,
+    }
 }
 
 pub(super) fn own_code_of(number: u8) -> Code {
@@ -59,10 +63,14 @@ impl<F: EngineFixture> Walk<'_, F> {
         commands::recipient_keys(self.tenant(tenant), address(who))
     }
 
-    pub(super) fn destination(&self, tenant: u8, who: Who) -> DestinationRequest {
+    /// `user` 0 is nobody in particular.
+    pub(super) fn destination(&self, tenant: u8, who: Who, user: u8) -> DestinationRequest {
         let real = commands::destination(self.tenant(tenant), address(who));
-        let recipient = real.recipient.filter(|_| who != GHOST);
-        DestinationRequest { keys: self.recipient(tenant, who), recipient, channel: real.channel }
+        let recipient = real.recipient.clone().filter(|_| who != GHOST);
+        let keys = self.recipient(tenant, who);
+        let owner =
+            (user > 0).then(|| UserAddress { user: commands::user_key(user), address: keys.identity });
+        DestinationRequest { keys, recipient, owner, ..real }
     }
 
     pub(super) fn administer(&self, tenant: u8, who: Who, action: &str) -> RecipientCommand {

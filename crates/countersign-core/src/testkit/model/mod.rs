@@ -34,7 +34,7 @@ const LENGTH: usize = 50;
 const ENOUGH: u64 = 2_000;
 
 /// What sequences may come to.
-const EVERYTHING: [&str; 37] = [
+const EVERYTHING: [&str; 38] = [
     "Opened",
     "Resent",
     "CoolingDown",
@@ -48,6 +48,7 @@ const EVERYTHING: [&str; 37] = [
     "RecipientHeld",
     "ClientLimit",
     "TenantBudget",
+    "NotTogether",
     "Right",
     "Rejected",
     "WrongCode",

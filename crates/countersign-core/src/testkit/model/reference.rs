@@ -24,6 +24,9 @@ pub(super) struct Proof {
     pub(super) id: Option<VerificationId>,
     pub(super) tenant: u8,
     pub(super) context: u8,
+    /// Whose it is; 0 is nobody's.
+    user: u8,
+    pretended: bool,
     pub(super) opened: Timestamp,
     pub(super) deadline: Timestamp,
     ended: Option<(Status, Timestamp)>,
@@ -71,6 +74,7 @@ pub(super) struct Ask {
     pub(super) tenant: u8,
     pub(super) purpose: u8,
     pub(super) to: Vec<Who>,
+    pub(super) user: u8,
     pub(super) intent: Intent,
     pub(super) delivery: Delivery,
     pub(super) context: u8,
@@ -204,8 +208,10 @@ impl Model {
         if let Some(refusal) = self.book.forbids_anything(ask.tenant, &ask.to) {
             return Sent::Refused(refusal);
         }
-        let latest: BTreeSet<usize> =
+        let mut latest: BTreeSet<usize> =
             ask.to.iter().filter_map(|who| self.latest(ask.tenant, ask.purpose, *who)).collect();
+        // A resend in one user's name knows nothing of another's.
+        latest.retain(|p| !ask.intent.is_resend() || !is_anothers(&self.proofs[*p], ask));
         let standing = |wanted: Status| {
             let stands = |p: &&usize| self.proofs[**p].status(now) == wanted;
             latest.iter().filter(stands).copied().collect::<Vec<usize>>()
@@ -225,15 +231,20 @@ impl Model {
             (None, Intent::ResendOrRevive) if !late => exhausted.or(Some(Refusal::NothingPending)),
             (None, _) => exhausted.or_else(|| self.forbids_opening(ask)),
         };
+        let users: BTreeSet<u8> = ask.to.iter().map(|who| self.user_of(ask, *who)).collect();
+        let alone = ask.to.len() == 1;
+        let strangers = same.is_none() && (users.len() > 1 || self.shares_of_nobody(&users, alone));
+        let refusal = refusal.or(strangers.then_some(Refusal::NotTogether));
         match (refusal, same) {
             (Some(Refusal::CoolDown { .. }), Some(proof)) => return Sent::CoolingDown(proof),
             (Some(refusal), _) => return Sent::Refused(refusal),
             (None, _) => {}
         }
+        let user = self.user_of(ask, ask.to[0]);
         for other in running.into_iter().filter(|p| Some(*p) != same) {
             self.proofs[other].finish(Status::Canceled, now);
         }
-        let proof = same.unwrap_or_else(|| self.open(ask));
+        let proof = same.unwrap_or_else(|| self.open(ask, user));
         let indexes = ask.to.iter().map(|who| self.join(proof, *who, ask)).collect();
         self.issue(proof, indexes, ask.delivery, ask.own_code.as_ref().filter(|_| same.is_none()), ask.cost);
         if same.is_some() { Sent::Resent(proof) } else { Sent::Opened(proof) }
@@ -242,17 +253,41 @@ impl Model {
     fn forbids_sending_again(&self, proof: &Proof, ask: &Ask) -> Option<Refusal> {
         let is_new = |who: &&Who| proof.addresses.iter().all(|a| a.who != **who);
         let newcomers: Vec<Who> = ask.to.iter().filter(is_new).copied().collect();
-        self.forbids_sending(proof, &ask.to, ask.delivery)
+        let mut users: BTreeSet<u8> = newcomers.iter().map(|who| self.user_of(ask, *who)).collect();
+        users.insert(proof.user);
+        let strangers = users.len() > 1 || self.shares_of_nobody(&users, newcomers.is_empty());
+        let strangers = strangers.then_some(Refusal::NotTogether);
+        strangers
+            .or_else(|| self.forbids_sending(proof, &ask.to, ask.delivery))
             .or_else(|| self.book.forbids_newcomers(ask.tenant, &newcomers, ask.delivery))
             .or_else(|| self.book.forbids_cost(ask.tenant, ask.delivery, ask.cost))
     }
 
-    fn open(&mut self, ask: &Ask) -> usize {
+    /// For which user an address is asked: who does not say it means whom it was asked for before, if that is
+    /// not over or ran out less than a day ago.
+    fn user_of(&self, ask: &Ask, who: Who) -> u8 {
+        let goes_on = |p: &&Proof| match p.status(self.now()) {
+            Status::Pending => true,
+            Status::Expired => self.now().since(p.deadline) < Duration::from_secs(86_400),
+            Status::Approved | Status::Canceled | Status::Exhausted => false,
+        };
+        let before = || self.latest(ask.tenant, ask.purpose, who).map(|p| &self.proofs[p]).filter(goes_on);
+        if ask.user > 0 { ask.user } else { before().map_or(0, |p| p.user) }
+    }
+
+    /// Several addresses of nobody's have no code in common.
+    fn shares_of_nobody(&self, users: &BTreeSet<u8>, alone: bool) -> bool {
+        self.terms.sharing == CodeSharing::Shared && users.contains(&0) && !alone
+    }
+
+    fn open(&mut self, ask: &Ask, user: u8) -> usize {
         self.book.write_client(ask.tenant, ask.client);
         self.proofs.push(Proof {
             id: None,
             tenant: ask.tenant,
             context: ask.context,
+            user,
+            pretended: ask.delivery == Delivery::Pretend,
             opened: self.now(),
             deadline: self.now() + self.terms.window,
             ended: None,
@@ -328,6 +363,7 @@ impl Model {
     pub(super) fn resend(&mut self, tenant: u8, proof: usize, delivery: Delivery, cost: u64) -> Sent {
         let known = self.known(tenant, proof);
         let Some(running) = known else { return Sent::Refused(Refusal::NotFound) };
+        let delivery = if running.pretended { Delivery::Pretend } else { delivery };
         let status = running.status(self.now());
         if status != Status::Pending {
             return Sent::Refused(Refusal::NotPending { status });
@@ -491,8 +527,14 @@ impl Model {
     }
 }
 
-/// Another context, or another code of the caller's own, means another verification.
+/// Another context, another user, or another code of the caller's own, means another verification.
 fn is_meant(proof: &Proof, ask: &Ask) -> bool {
     let has = |code: &Code| proof.addresses.iter().any(|a| a.code.as_ref() == Some(code));
-    proof.context == ask.context && ask.own_code.as_ref().is_none_or(has)
+    proof.context == ask.context && !is_anothers(proof, ask) && ask.own_code.as_ref().is_none_or(has)
+}
+
+/// Another user's than the one named, or one that only pretends where something is to be sent.
+fn is_anothers(proof: &Proof, ask: &Ask) -> bool {
+    let pretends = ask.delivery == Delivery::Pretend;
+    (ask.user > 0 && proof.user != ask.user) || proof.pretended != pretends
 }

@@ -11,9 +11,9 @@ use crate::code::CodeFormat;
 use crate::engine::{Delivery, Intent};
 use crate::policy::{Caps, CodeSharing, RecipientCaps, ResendCode, Terms};
 
-/// An address: 0 is a number, 1 a mailbox, [`GHOST`] nobody's name.
+/// An address: 0 and 2 are numbers, 1 a mailbox, [`GHOST`] nobody's name.
 pub(super) type Who = u8;
-pub(super) const GHOST: Who = 2;
+pub(super) const GHOST: Who = 3;
 
 /// One run: what it runs under, and what happens.
 #[derive(Clone, Debug)]
@@ -67,6 +67,8 @@ pub(super) enum Step {
         tenant: u8,
         purpose: u8,
         to: Vec<Who>,
+        /// For which user; 0 does not say.
+        user: u8,
         intent: Intent,
         delivery: Delivery,
         context: u8,
@@ -187,20 +189,38 @@ fn step() -> impl Strategy<Value = Step> {
     let tenant = || prop_oneof![3 => Just(0_u8), 1 => Just(1_u8)];
     let purpose = || prop_oneof![5 => Just(0_u8), 1 => Just(1_u8)];
     let to = prop_oneof![
-        4 => Just(vec![0]), 2 => Just(vec![1]), 2 => Just(vec![0, 1]), 1 => Just(vec![GHOST])
+        4 => Just(vec![0]), 2 => Just(vec![1]), 2 => Just(vec![0, 1]), 1 => Just(vec![2, 1]),
+        2 => Just(vec![1, 0, 2]), 1 => Just(vec![GHOST])
     ];
     let intent = prop_oneof![
         4 => Just(Intent::Start), 2 => Just(Intent::StartOrResend), 1 => Just(Intent::ResendOnly),
         1 => Just(Intent::ResendOrRevive)
     ];
     let odd = || prop_oneof![6 => Just(0_u8), 1 => Just(1_u8), 1 => Just(2_u8)];
+    // Nobody's name is no user's.
+    let user = prop_oneof![3 => Just(0_u8), 3 => Just(1_u8), 1 => Just(2_u8)];
+    let to = (to, user).prop_map(|(to, user)| if to == [GHOST] { (to, 0) } else { (to, user) });
     let start = (tenant(), purpose(), to, intent, delivery(), odd(), odd(), 0..3_u8, cost(), claim())
-        .prop_map(|(tenant, purpose, to, intent, delivery, context, own_code, client, cost, claim)| {
-            Step::Start { tenant, purpose, to, intent, delivery, context, own_code, client, cost, claim }
-        });
+        .prop_map(
+            |(tenant, purpose, (to, user), intent, delivery, context, own_code, client, cost, claim)| {
+                Step::Start {
+                    tenant,
+                    purpose,
+                    to,
+                    user,
+                    intent,
+                    delivery,
+                    context,
+                    own_code,
+                    client,
+                    cost,
+                    claim,
+                }
+            },
+        );
     let guess = || {
         prop_oneof![
-            3 => (0..2_u8).prop_map(Guess::Live), 1 => Just(Guess::First), 1 => Just(Guess::Newest),
+            3 => (0..3_u8).prop_map(Guess::Live), 1 => Just(Guess::First), 1 => Just(Guess::Newest),
             4 => Just(Guess::Wrong)
         ]
     };
@@ -235,7 +255,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Sweep),
         1 => Just(Step::Reopen),
         1 => (tenant(), 0..=GHOST).prop_map(|(tenant, who)| Step::Release { tenant, who }),
-        1 => (tenant(), 0..=1_u8).prop_map(|(tenant, who)| Step::Erase { tenant, who }),
+        1 => (tenant(), 0..=2_u8).prop_map(|(tenant, who)| Step::Erase { tenant, who }),
     ]
 }
 

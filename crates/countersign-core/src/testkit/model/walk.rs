@@ -181,8 +181,19 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
     }
 
     async fn start(&mut self, step: &Step) -> Result {
-        let Step::Start { tenant, purpose, to, intent, delivery, context, own_code, client, cost, claim } =
-            step
+        let Step::Start {
+            tenant,
+            purpose,
+            to,
+            user,
+            intent,
+            delivery,
+            context,
+            own_code,
+            client,
+            cost,
+            claim,
+        } = step
         else {
             unreachable!("start() gets starts")
         };
@@ -191,6 +202,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             tenant,
             purpose: *purpose,
             to: to.clone(),
+            user: *user,
             intent: *intent,
             delivery: if to.contains(&GHOST) { Delivery::Pretend } else { *delivery },
             context: *context,
@@ -203,7 +215,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             purpose: purpose_of(*purpose),
             intent: *intent,
             delivery: ask.delivery,
-            destinations: to.iter().map(|who| self.destination(tenant, *who)).collect(),
+            destinations: to.iter().map(|who| self.destination(tenant, *who, *user)).collect(),
             custom_code: ask.own_code.clone(),
             context: context_of(*context),
             client: (*client > 0).then_some([*client; 16]),

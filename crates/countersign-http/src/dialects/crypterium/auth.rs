@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::http::{Extensions, HeaderMap, HeaderName};
 use countersign_core::link::InvalidLink;
 use countersign_core::names::TenantId;
-use countersign_core::policy::{CodeSharing, ResendCode, Terms};
+use countersign_core::policy::{ResendCode, Terms};
 use countersign_core::tenant::Tenant;
 use data_encoding::HEXLOWER_PERMISSIVE;
 
@@ -216,7 +216,7 @@ impl Caller {
         let hook = hook.map_err(|why| InvalidConfig::Hook { merchant: name.clone(), why })?;
         if let Some(base) = &merchant.email_link {
             let longest = "@".repeat(EMAIL_MAX);
-            EmailLink::template(base, id, &longest)
+            EmailLink::template(base, id, [0; 16], &longest)
                 .map_err(|why| InvalidConfig::EmailLink { merchant: name.clone(), why })?;
         }
         let country_header = merchant.client_country_header.as_deref().map(str::parse).transpose();
@@ -257,7 +257,6 @@ impl Caller {
             code_life: self.code_life,
             cool_downs: self.cool_downs.clone(),
             resend_code: ResendCode::New,
-            sharing: CodeSharing::Shared,
             ..self.tenant.policy.terms.clone()
         }
     }

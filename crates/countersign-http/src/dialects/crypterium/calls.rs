@@ -47,7 +47,12 @@ pub(super) struct Calls {
 /// Where a purpose's verifications of a number are.
 enum Track {
     Real(Recipient),
-    LookAlike(String),
+    /// Nobody is reached. It is counted with the number all the same: otherwise a hold of the number, or a
+    /// limit that is used up, would tell which of the two it is.
+    LookAlike {
+        name: String,
+        of: Option<Recipient>,
+    },
 }
 
 impl Track {
@@ -55,26 +60,33 @@ impl Track {
     fn of(line: &Line, purpose: &Purpose, real: bool) -> Self {
         match &line.number {
             Some(number) if real => Self::Real(number.clone()),
-            _ => Self::LookAlike(format!("crypterium {purpose} {}", line.name)),
+            _ => Self::look_alike(line, format!("crypterium {purpose} {}", line.name)),
         }
     }
 
     /// Where resends go that find nothing to send again.
     fn of_stray_resends(line: &Line) -> Self {
-        Self::LookAlike(format!("crypterium resend {}", line.name))
+        Self::look_alike(line, format!("crypterium resend {}", line.name))
+    }
+
+    fn look_alike(line: &Line, name: String) -> Self {
+        Self::LookAlike { name, of: line.number.clone() }
     }
 
     fn target(&self) -> (Target, Delivery) {
         match self {
             Self::Real(number) => (Target::Address(number.clone()), Delivery::Send),
-            Self::LookAlike(name) => (Target::Nobody(name.clone()), Delivery::Pretend),
+            Self::LookAlike { name, of: None } => (Target::Nobody(name.clone()), Delivery::Pretend),
+            Self::LookAlike { name, of: Some(of) } => {
+                (Target::LookAlike { name: name.clone(), of: of.clone() }, Delivery::Pretend)
+            }
         }
     }
 
     fn check_of(&self, purpose: &Purpose) -> CheckOf<'_> {
         match self {
             Self::Real(number) => CheckOf::Address(number, purpose.clone()),
-            Self::LookAlike(name) => CheckOf::Nobody(name, purpose.clone()),
+            Self::LookAlike { name, .. } => CheckOf::Nobody(name, purpose.clone()),
         }
     }
 }
@@ -86,7 +98,7 @@ pub(super) enum Use {
     Look,
     /// It is used up.
     Once,
-    /// It is used up, and who had the address before is marked as its owner in the same commit.
+    /// It is used up, and the user it was asked for has proven the address, in the same commit.
     Proof,
 }
 
@@ -140,13 +152,13 @@ impl Calls {
         let of = CodeOf::Signup;
         let unknown = self.known(caller, line).await?.is_none();
         let track = Track::of(line, &self.signup, unknown);
-        let mut outcome = self.guess(caller, track.check_of(&self.signup), code.clone(), Use::Proof).await?;
+        let mut outcome = self.guess(caller, track.check_of(&self.signup), code.clone(), Use::Once).await?;
         if outcome == CheckOutcome::NotFound {
             if !caller.anti_enumeration {
                 return Err(Problem::NotRegistered);
             }
             let stray = Track::of_stray_resends(line);
-            outcome = self.guess(caller, stray.check_of(&self.signup), code, Use::Proof).await?;
+            outcome = self.guess(caller, stray.check_of(&self.signup), code, Use::Once).await?;
         }
         let proof = judged(of, outcome)?;
         let Track::Real(number) = track else { return Err(Problem::internal("a look-alike was proven")) };
@@ -199,8 +211,8 @@ impl Calls {
         Ok(user.filter(|user| user.phone_verified))
     }
 
-    /// The user of a number that was just proven. A user who was there before is marked in the commit of
-    /// the proof; a new one is named after the proof, of which there is one only.
+    /// The user of a number that was just proven: the one who had proven it before, or a new one, who is named
+    /// after the proof, of which there is one only. Who only claimed it gets nothing of it.
     async fn register(
         &self,
         caller: &Caller,

@@ -1,12 +1,12 @@
 //! The calls about an e-mail address of a user who has a token.
 //!
-//! A mailbox has one verification, whoever asks for it; its notes say which user opened it, and that
-//! user alone is who the code proves it for.
+//! Each user has a verification of their own, also of one mailbox: a code, and the link with it, is good for
+//! the user who asked for it and proves nothing of others.
 
 use std::collections::BTreeMap;
 
 use countersign_core::directory::{UpdateError, User, UserBy};
-use countersign_core::engine::{Delivery, Intent, Refusal, SendOutcome};
+use countersign_core::engine::{Delivery, Intent, Refusal, SendOutcome, UserKey};
 use countersign_core::recipient::{EmailAddress, Recipient};
 use countersign_core::verifications::{CheckOf, Target};
 
@@ -16,11 +16,9 @@ use super::error::{CodeOf, Mismatch, Problem};
 use super::request::EmailLink;
 use super::response::Done;
 
-/// The note that says whose verification it is.
-const USER: &str = "user";
-
 impl Calls {
-    /// Sends a link to a new address, which becomes the user's: unproven until the link is followed.
+    /// Sends a link to a new address, which becomes the user's: unproven until the link is followed. A proven
+    /// one is not given up for it.
     pub(super) async fn add_email(
         &self,
         caller: &Caller,
@@ -30,22 +28,34 @@ impl Calls {
     ) -> Result<Done, Problem> {
         let address = Recipient::Email(email.clone());
         let (directory, tenant) = (&self.directory, &caller.tenant.id);
-        if let Some(holder) = directory.find(tenant, UserBy::Address(&address)).await?
-            && holder.email_verified
-        {
-            let own = holder.id == user.id;
-            return Err(if own { Problem::EmailConfirmed } else { Problem::EmailTaken });
+        if user.email_verified {
+            return Err(Problem::EmailConfirmed);
         }
-        accepted(self.mail(caller, client, user, address, Intent::StartOrResend).await?)?;
+        let holder = directory.find(tenant, UserBy::Address(&address)).await?;
+        if holder.is_some_and(|holder| holder.email_verified) {
+            return Err(Problem::EmailTaken);
+        }
+        accepted(self.mail(caller, client, user, address.clone(), Intent::StartOrResend).await?)?;
         let changed = directory.update(tenant, &user.id, |user| {
+            if user.email_verified {
+                return Err(Problem::EmailConfirmed);
+            }
+            let old = user.email.clone().map(Recipient::Email);
             user.set_email(Some(email.clone()));
-            Ok::<_, std::convert::Infallible>(())
+            Ok(old)
         });
-        match changed.await {
-            Ok(_) => Ok(Done::Accepted),
-            Err(UpdateError::Storage(error)) => Err(error.into()),
-            Err(UpdateError::Refused(never)) => match never {},
+        let old = match changed.await {
+            Ok(Some((_, old))) => old.filter(|old| *old != address),
+            Ok(None) => return Err(Problem::BadToken),
+            Err(UpdateError::Refused(problem)) => return Err(problem),
+            Err(UpdateError::NameTaken) => return Err(Problem::internal("a user lost its name")),
+            Err(UpdateError::Storage(error)) => return Err(error.into()),
+        };
+        if let Some(old) = old {
+            let account = directory.account(&user.id);
+            self.services.verifications.cancel_of_user(&caller.tenant, &account, &old, &self.email).await?;
         }
+        Ok(Done::Accepted)
     }
 
     /// Sends the link again.
@@ -70,27 +80,23 @@ impl Calls {
         Ok(Done::Accepted)
     }
 
-    /// Follows a link. It proves the address if it still is that of the user who asked for it.
-    pub(super) async fn confirm_email(&self, caller: &Caller, link: EmailLink) -> Result<Done, Problem> {
+    /// Follows a link. It proves the address for the user whom the link names, if it still is theirs.
+    pub(super) async fn confirm_email(
+        &self,
+        caller: &Caller,
+        link: EmailLink,
+        user: [u8; 16],
+    ) -> Result<Done, Problem> {
         let of = CodeOf::Email;
         let address = Recipient::Email(link.email.clone());
-        let check = CheckOf::Address(&address, self.email.clone());
-        let proof = judged(of, self.guess(caller, check, link.code, Use::Once).await?)?;
-        let notes = self.services.verifications.disclose(&proof)?.metadata;
-        let user = notes.get(USER).ok_or(Problem::internal("a mailbox of nobody's was proven"))?;
-        let marked = self.directory.update(&caller.tenant.id, user, |user| {
-            // One mailbox has one spelling in the directory and may have another one in the link.
-            let same = |own: &EmailAddress| own.expose().eq_ignore_ascii_case(link.email.expose());
-            let still = user.email.as_ref().is_some_and(same);
-            user.email_verified |= still;
-            if still { Ok(()) } else { Err(Problem::WrongCode(of, Mismatch::Superseded)) }
-        });
-        match marked.await {
-            Ok(Some(_)) => Ok(Done::Accepted),
-            Ok(None) => Err(Problem::WrongCode(of, Mismatch::Superseded)),
-            Err(UpdateError::Refused(problem)) => Err(problem),
-            Err(UpdateError::Storage(error)) => Err(error.into()),
-        }
+        let user = UserKey { directory: self.directory.name().clone(), id: user };
+        let check = CheckOf::UserKey { user: &user, recipient: &address, purpose: self.email.clone() };
+        judged(of, self.guess(caller, check, link.code, Use::Proof).await?)?;
+        let found = self.directory.find(&caller.tenant.id, UserBy::Key(&user.id)).await?;
+        // One mailbox has one spelling in the directory and may have another one in the link.
+        let same = |own: &EmailAddress| own.expose().eq_ignore_ascii_case(link.email.expose());
+        let still = found.filter(|user| user.email_verified && user.email.as_ref().is_some_and(same));
+        still.map(|_| Done::Accepted).ok_or(Problem::WrongCode(of, Mismatch::Superseded))
     }
 
     async fn mail(
@@ -101,12 +107,13 @@ impl Calls {
         address: Recipient,
         intent: Intent,
     ) -> Result<(SendOutcome, countersign_core::time::Timestamp), Problem> {
+        let account = self.directory.account(&user.id);
+        let key = self.services.verifications.user_key(&caller.tenant, &account).id;
         let link = (caller.email_link.as_ref())
-            .map(|base| EmailLink::template(base, caller.id, address.expose()))
+            .map(|base| EmailLink::template(base, caller.id, key, address.expose()))
             .transpose()
             .map_err(|_| Problem::internal("a link is too long"))?;
-        let notes = BTreeMap::from([(USER.to_owned(), user.id.clone())]);
-        let (delivery, target) = (Delivery::Send, Target::Address(address));
-        self.start(caller, client, &self.email, intent, delivery, target, notes, link).await
+        let (delivery, target) = (Delivery::Send, Target::User { user: account, recipient: address });
+        self.start(caller, client, &self.email, intent, delivery, target, BTreeMap::new(), link).await
     }
 }

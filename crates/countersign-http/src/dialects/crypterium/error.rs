@@ -310,6 +310,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NothingPending | Refusal::NotFound | Refusal::NotPending { .. } => Self::NotRegistered,
+            Refusal::NotTogether => Self::internal("one address was not to be verified with itself"),
             Refusal::CoolDown { retry_after } => Self::CoolDown { retry_after },
             Refusal::ChecksExhausted { retry_after } => Self::TooManyAttempts { retry_after },
             Refusal::SendsExhausted { retry_after }
@@ -338,6 +339,7 @@ impl From<RequestError> for Problem {
         match error {
             RequestError::Storage(error) => error.into(),
             RequestError::Region => Self::PrefixBlocked,
+            RequestError::TestAndReal => Self::InvalidPhone,
             // The operator's configuration and the dialect do not fit.
             RequestError::NoRoute(_)
             | RequestError::ChannelMismatch(_)

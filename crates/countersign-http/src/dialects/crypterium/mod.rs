@@ -47,7 +47,7 @@ use crate::json::Texts;
 use crate::services::Services;
 use auth::{Caller, Client, Door, Head};
 use calls::Calls;
-use error::Problem;
+use error::{CodeOf, Mismatch, Problem};
 use request::{EmailLink, Line, either, parse_code, parse_email, parse_password};
 use response::{Done, answer};
 
@@ -90,7 +90,9 @@ pub fn routes(config: Config, services: Services) -> Result<Router, InvalidConfi
     }
     let add = async |State(vault): State<Arc<Vault>>, request| vault.serve_email(true, request).await;
     let resend = async |State(vault): State<Arc<Vault>>, request| vault.serve_email(false, request).await;
-    let confirm = async |State(vault): State<Arc<Vault>>, link: Uri| vault.follow_link(&link).await;
+    let confirm = async |State(vault): State<Arc<Vault>>, link: Uri, headers: HeaderMap| {
+        vault.follow_link(&link, &headers).await
+    };
     let router = router
         .route("/v2/mobile/email/add", put(add).fallback(async || not_allowed("PUT")))
         .route("/v2/mobile/email/verify/resend", post(resend).fallback(async || not_allowed("POST")))
@@ -231,7 +233,8 @@ impl Vault {
             Ok(texts) => texts,
             Err(problem) => return answer(Err(problem), false),
         };
-        let user = session::holder(&self.calls.services, &self.calls.directory, &self.door, &parts.headers).await;
+        let user =
+            session::holder(&self.calls.services, &self.calls.directory, &self.door, &parts.headers).await;
         let (caller, user) = match (named, user) {
             (Some(caller), Ok(user)) => (caller, user),
             (_, Err(problem)) => return answer(Err(problem), false),
@@ -249,12 +252,29 @@ impl Vault {
         answer(outcome.await, caller.reason_header)
     }
 
-    async fn follow_link(&self, link: &Uri) -> Response {
+    /// The link in a mail says whose address it is. A short token does not: who shows it has to have the user's
+    /// access token, too.
+    async fn follow_link(&self, link: &Uri, headers: &HeaderMap) -> Response {
         let outcome = async {
             let link = EmailLink::parse(link.query())?;
             let caller = self.door.of_id(link.merchant).ok_or(Problem::Invalid("token"))?;
             caller.permit(CallGroup::Email)?;
-            self.calls.confirm_email(caller, link).await
+            let user = match link.user {
+                Some(user) => user,
+                None if !headers.contains_key(header::AUTHORIZATION) => {
+                    return Err(Problem::WrongCode(CodeOf::Email, Mismatch::NothingPending));
+                }
+                None => {
+                    let (services, directory) = (&self.calls.services, &self.calls.directory);
+                    let user = session::holder(services, directory, &self.door, headers).await?;
+                    let holder = self.door.token_holder(headers).map(|(holder, _)| holder.id);
+                    if holder != Some(caller.id) {
+                        return Err(Problem::BadToken);
+                    }
+                    services.verifications.user_key(&caller.tenant, &directory.account(&user.id)).id
+                }
+            };
+            self.calls.confirm_email(caller, link, user).await
         };
         answer(outcome.await, false)
     }

@@ -88,11 +88,15 @@ pub(super) fn either<'a>(texts: &'a Texts, name: &str, alias: &str) -> Result<Op
 pub(super) struct EmailLink {
     pub(super) email: EmailAddress,
     pub(super) merchant: MerchantId,
+    /// Whose address it is, by its key in the directory; `None` where the token is the short one.
+    pub(super) user: Option<[u8; 16]>,
     pub(super) code: Code,
 }
 
-/// How many characters of a link's token name the merchant.
+/// How many characters of a short token name the merchant.
 const LINK_MERCHANT: usize = 24;
+/// How many characters of a link's token name the merchant and the user.
+const LINK_USER: usize = 44;
 
 impl EmailLink {
     /// `event` is whatever the link was made with; it says nothing to us.
@@ -105,8 +109,8 @@ impl EmailLink {
         query.finish().map_err(|_| Problem::Malformed)?;
         let email = parse_email(email.as_deref())?;
         let token = token.ok_or(Problem::Missing("token"))?;
-        let (merchant, code) = Self::open(&token).ok_or(Problem::Invalid("token"))?;
-        Ok(Self { email, merchant, code })
+        let (merchant, user, code) = Self::open(&token).ok_or(Problem::Invalid("token"))?;
+        Ok(Self { email, merchant, user, code })
     }
 
     /// The link in a mail to `email`, at `base` and lacking the code: what [`EmailLink::parse`] reads.
@@ -116,10 +120,12 @@ impl EmailLink {
     pub(super) fn template(
         base: &str,
         merchant: MerchantId,
+        user: [u8; 16],
         email: &str,
     ) -> Result<LinkTemplate, InvalidLink> {
-        let mut token = [0; 18]; // the last two bytes say: the first form of tokens
+        let mut token = [1; 33]; // the last byte says: the second form of tokens
         token[..16].copy_from_slice(&merchant.0);
+        token[16..32].copy_from_slice(&user);
         let token = BASE64URL_NOPAD.encode(&token);
         LinkTemplate::new([
             LinkPart::Literal(base),
@@ -131,21 +137,24 @@ impl EmailLink {
         ])
     }
 
-    /// The token of a link: 24 characters that say whose it is, then the code as it stands. A mail's
-    /// text is made by filling in the code, so that the link can be written into it; all of it is of
-    /// base64's alphabet, as the source has it.
-    fn open(token: &str) -> Option<(MerchantId, Code)> {
+    /// The token of a link: 44 characters that say whose it is (the merchant and the user), then the code as it
+    /// stands. A mail's text is made by filling in the code, so that the link can be written into it; all of it
+    /// is of base64's alphabet, as the source has it. In the short form 24 characters name the merchant alone.
+    fn open(token: &str) -> Option<(MerchantId, Option<[u8; 16]>, Code)> {
         if token.len() > TOKEN_MAX || !token.is_ascii() {
             return None;
         }
-        let (merchant, code) = token.split_at_checked(LINK_MERCHANT)?;
+        let head = if token.len() > LINK_USER { LINK_USER } else { LINK_MERCHANT };
+        let (head, code) = token.split_at_checked(head)?;
         // Base64 has two alphabets, and `+` is a space in a query.
-        let merchant = merchant.replace([' ', '+'], "-").replace('/', "_");
-        let bytes = BASE64URL_NOPAD.decode(merchant.as_bytes()).ok()?;
-        let (id, version) = bytes.split_at_checked(16)?;
-        if version != [0, 0] {
-            return None;
-        }
-        Some((MerchantId(id.try_into().ok()?), parse_code("token", Some(code)).ok()?))
+        let head = head.replace([' ', '+'], "-").replace('/', "_");
+        let bytes = BASE64URL_NOPAD.decode(head.as_bytes()).ok()?;
+        let (merchant, rest) = bytes.split_first_chunk::<16>()?;
+        let user = match rest {
+            [0, 0] => None,
+            [user @ .., 1] => Some(user.try_into().ok()?),
+            _ => return None,
+        };
+        Some((MerchantId(*merchant), user, parse_code("token", Some(code)).ok()?))
     }
 }

@@ -342,6 +342,7 @@ impl From<Refusal> for Problem {
             Refusal::NothingPending | Refusal::NotFound | Refusal::NotPending { .. } => {
                 Self::internal("a send that is also a start found nothing to send")
             }
+            Refusal::NotTogether => Self::internal("one address was not to be verified with itself"),
             Refusal::CoolDown { retry_after } => Self::cooling_down(retry_after),
             Refusal::ChecksExhausted { retry_after } => {
                 Self::TooOften { cause: SendLimit::Checks, retry_after }
@@ -378,6 +379,7 @@ impl From<RequestError> for Problem {
             RequestError::ChannelMismatch(_)
             | RequestError::CustomCode
             | RequestError::CustomCodeLength { .. }
+            | RequestError::TestAndReal
             | RequestError::Region => Self::Internal { cause: Cause(error.to_string().into()) },
         }
     }

@@ -5,29 +5,33 @@
 //! (`strict`) is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use countersign_core::code::Code;
-use countersign_core::directory::{Directory, UserChange};
-use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome, StorageError};
-use countersign_core::ids::VerificationId;
+use countersign_core::directory::{Directory, Put, UserBy, UserChange};
+use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
 use countersign_core::names::{DialectName, Purpose};
-use countersign_core::policy::{ResendCode, Terms};
+use countersign_core::policy::{CodeSharing, ResendCode, Terms};
 use countersign_core::recipient::Recipient;
-use countersign_core::verification::{Status, Verification};
+use countersign_core::verification::Verification;
 use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::auth::Caller;
-use super::directory::{addresses, addresses_of};
-use super::error::{Mismatch, Problem};
+use super::config::MultiDestination;
+use super::directory::{addresses, bound};
+use super::error::{Field, Mismatch, Problem};
 use super::request::{Addressees, ForgotPassword, Generate, Identity, Resend, ResetPassword, Verify};
 use super::response::Done;
 use crate::outcome::{cooling_down, decided};
 use crate::services::Services;
 
-/// More than one address can have running: one verification per purpose.
-const RUNNING_MAX: u32 = 50;
+/// How long a user is kept of whom nothing was ever proven.
+const UNPROVEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The note of a password reset that says by which identity it was asked for, as the person wrote it.
+const IDENTITY: &str = "identity";
 
 /// The dialect's calls over the services.
 pub(super) struct Calls {
@@ -52,26 +56,59 @@ impl Calls {
         }
     }
 
-    /// Binds the addresses and the username to the user, then sends. What the tenant says about its
-    /// users is kept even where the send is refused.
+    /// Sends to the addresses of a user, and then binds them and the username to it: what is refused changes
+    /// nothing.
     pub(super) async fn generate(&self, caller: &Caller, request: Generate) -> Result<Done, Problem> {
         let Addressees { email, phone, username } = request.to;
-        let targets = addresses(email.clone(), phone.clone()).map(Target::Address).collect();
+        let (tenant, id) = (&caller.tenant.id, &request.user_id);
+        if let Some(name) = &username
+            && let Some(holder) = self.directory.find(tenant, UserBy::Username(name)).await?
+            && holder.id != *id
+            && holder.is_proven()
+        {
+            return Err(Problem::Invalid(Field::Username));
+        }
+        let user = self.directory.account(id);
+        let claimed = |recipient| Target::Claimed { user: user.clone(), recipient };
+        let targets = addresses(email.clone(), phone.clone()).map(claimed).collect();
+        self.send(caller, &Asked::to_verify(&self.user_verify, Intent::Start), targets).await?;
         let change = UserChange { username, email, phone };
-        self.directory.put(&caller.tenant.id, &request.user_id, &change).await?;
-        self.send(caller, &self.user_verify, Intent::Start, targets).await?;
-        Ok(Done::Generated)
+        match self.directory.put(tenant, id, &change, Some(UNPROVEN_LIFE)).await? {
+            Put::Done(_) => Ok(Done::Generated),
+            Put::NameTaken => Err(Problem::Invalid(Field::Username)),
+        }
     }
 
+    /// Sends again: to the user whom the username names, and to whatever other addresses the call names. These
+    /// are verified apart from the user's.
     pub(super) async fn resend(&self, caller: &Caller, request: Resend) -> Result<Done, Problem> {
         let intent = if caller.options.strict { Intent::ResendOnly } else { Intent::StartOrResend };
-        let targets = self.targets(caller, request.to).await?;
-        self.send(caller, &self.user_verify, intent, targets).await?;
+        let asked = Asked::to_verify(&self.user_verify, intent);
+        let Addressees { email, phone, username } = request.to;
+        let mut strays: Vec<Recipient> = addresses(email, phone).collect();
+        let mut named = Vec::new();
+        if let Some(username) = username {
+            let theirs = self.targets_of(caller, &username).await?;
+            let is = |target: &Target, address: &Recipient| {
+                // One mailbox has one spelling in the directory and may have another one here.
+                let own = address_of(target).map(Recipient::expose);
+                own.is_some_and(|own| own.eq_ignore_ascii_case(address.expose()))
+            };
+            let (mentioned, others): (Vec<_>, Vec<_>) =
+                theirs.into_iter().partition(|target| strays.iter().any(|address| is(target, address)));
+            strays.retain(|address| !mentioned.iter().any(|target| is(target, address)));
+            named = mentioned.into_iter().chain(others).collect();
+        }
+        for targets in [strays.into_iter().map(Target::Address).collect(), named] {
+            if !targets.is_empty() {
+                self.send(caller, &asked, targets).await?;
+            }
+        }
         Ok(Done::Resent)
     }
 
     pub(super) async fn verify(&self, caller: &Caller, request: Verify) -> Result<Done, Problem> {
-        self.check(caller, &self.user_verify, &request.identity, request.otp).await?;
+        self.check(caller, &self.user_verify, &request.identity, request.otp, BTreeMap::new()).await?;
         Ok(Done::Verified)
     }
 
@@ -80,63 +117,83 @@ impl Calls {
         caller: &Caller,
         request: ForgotPassword,
     ) -> Result<Done, Problem> {
-        let targets = self.targets(caller, request.identity.into()).await?;
-        self.send(caller, &self.password_reset, Intent::StartOrResend, targets).await?;
+        let targets = match &request.identity {
+            Identity::Address(address) => vec![Target::Address(address.clone())],
+            Identity::Username(name) => self.targets_of(caller, name).await?,
+        };
+        let asked = Asked {
+            purpose: &self.password_reset,
+            intent: Intent::StartOrResend,
+            sharing: CodeSharing::Separate,
+            context: bound_to(&request.identity),
+            notes: BTreeMap::from([(IDENTITY.to_owned(), request.presented)]),
+        };
+        self.send(caller, &asked, targets).await?;
         Ok(Done::ResetSent)
     }
 
-    /// Uses the code up, and only then hands the new password to the tenant's hook. Nothing of it is
-    /// kept; a hook that fails leaves the person to ask for another code.
+    /// Uses the code up, and only then hands the new password to the tenant's hook, for the identity that the
+    /// code was asked for by: it is good for no other. Nothing of the password is kept; a hook that fails
+    /// leaves the person to ask for another code.
     pub(super) async fn reset_password(
         &self,
         caller: &Caller,
         request: ResetPassword,
     ) -> Result<Done, Problem> {
         let Some(hook) = &caller.hook else { return Err(Problem::NotPermitted) };
-        let body = password_change(&request.presented, &request.new_password);
-        let proof = self.check(caller, &self.password_reset, &request.identity, request.otp).await?;
-        hook.forward(&proof.to_string(), body).await?;
+        let context = bound_to(&request.identity);
+        let proof = self.check(caller, &self.password_reset, &request.identity, request.otp, context).await?;
+        let notes = self.services.verifications.disclose(&proof)?.metadata;
+        let identity = notes.get(IDENTITY).ok_or(Problem::internal("a reset that nobody asked for"))?;
+        let body = password_change(identity, &request.new_password);
+        hook.forward(&proof.id.to_string(), body).await?;
         Ok(Done::PasswordForwarded)
     }
 
-    /// Every address once, in the order e-mail, phone, then those of the username.
-    async fn targets(&self, caller: &Caller, to: Addressees) -> Result<Vec<Target>, Problem> {
-        let mut known: Vec<Recipient> = addresses(to.email, to.phone).collect();
-        let mut nobody = None;
-        if let Some(username) = to.username {
-            let bound = addresses_of(&self.directory, caller, &username).await?;
-            if bound.is_empty() {
-                if caller.options.strict {
-                    return Err(Problem::UserNotFound);
-                }
-                nobody = Some(Target::Nobody(username));
+    /// The addresses of whoever has this username, or a look-alike.
+    async fn targets_of(&self, caller: &Caller, username: &str) -> Result<Vec<Target>, Problem> {
+        let bound = bound(&self.directory, caller, username).await?;
+        if bound.addresses.is_empty() {
+            if caller.options.strict {
+                return Err(Problem::UserNotFound);
             }
-            for address in bound {
-                // One mailbox has one spelling in the directory and may have another one here.
-                if !known.iter().any(|other| other.expose().eq_ignore_ascii_case(address.expose())) {
-                    known.push(address);
-                }
-            }
+            return Ok(vec![Target::Nobody(username.to_owned())]);
         }
-        Ok(known.into_iter().map(Target::Address).chain(nobody).collect())
+        let target = |recipient| match &bound.user {
+            Some(user) => Target::Claimed { user: user.clone(), recipient },
+            None => Target::Address(recipient),
+        };
+        Ok(bound.addresses.into_iter().map(target).collect())
     }
 
-    /// Sends one code to all targets, or one each. What a rule blocks is answered like success, and
+    /// Sends to all targets together, or to each by itself where they may not be verified together. Which of the
+    /// two it is, nobody learns.
+    async fn send(&self, caller: &Caller, asked: &Asked<'_>, targets: Vec<Target>) -> Result<(), Problem> {
+        match self.send_together(caller, asked, targets.clone()).await {
+            Err(Problem::NotTogether) => {
+                for target in targets {
+                    self.send_together(caller, asked, vec![target]).await?;
+                }
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Sends to all targets or to none. What a rule blocks is answered like success, and
     /// counted like it too, so that a second call tells no more than the first.
-    async fn send(
+    async fn send_together(
         &self,
         caller: &Caller,
-        purpose: &Purpose,
-        intent: Intent,
+        asked: &Asked<'_>,
         mut targets: Vec<Target>,
     ) -> Result<(), Problem> {
-        let exists = targets.iter().any(|target| matches!(target, Target::Address(_)));
+        let exists = targets.iter().any(|target| address_of(target).is_some());
         let delivery = if exists { Delivery::Send } else { Delivery::Pretend };
-        match self.start(caller, purpose, intent, delivery, targets.clone()).await {
+        match self.start(caller, asked, delivery, targets.clone()).await {
             Err(RequestError::Region) => {
-                targets.retain(|target| matches!(target, Target::Address(Recipient::Phone(_))));
-                let pretended = self.start(caller, purpose, intent, Delivery::Pretend, targets).await?;
-                accepted(pretended)
+                targets.retain(|target| matches!(address_of(target), Some(Recipient::Phone(_))));
+                accepted(self.start(caller, asked, Delivery::Pretend, targets).await?)
             }
             outcome => accepted(outcome?),
         }
@@ -145,28 +202,28 @@ impl Calls {
     async fn start(
         &self,
         caller: &Caller,
-        purpose: &Purpose,
-        intent: Intent,
+        asked: &Asked<'_>,
         delivery: Delivery,
         targets: Vec<Target>,
     ) -> Result<Idempotent<SendOutcome>, RequestError> {
-        let terms = Terms {
-            resend_code: ResendCode::New,
-            sharing: caller.options.multi_destination.into(),
-            ..caller.tenant.policy.terms.clone()
+        let usual = caller.tenant.policy.terms.clone();
+        let sharing = match (asked.sharing, caller.options.multi_destination) {
+            (CodeSharing::Shared, MultiDestination::Shared) => CodeSharing::Shared,
+            (CodeSharing::Shared | CodeSharing::Separate, _) => CodeSharing::Separate,
         };
+        let terms = Terms { resend_code: ResendCode::New, sharing, ..usual };
         let request = Start {
             tenant: &caller.tenant,
             dialect: &self.dialect,
-            purpose: purpose.clone(),
-            intent,
+            purpose: asked.purpose.clone(),
+            intent: asked.intent,
             delivery,
             targets: targets.into_iter().map(|target| (target, None)).collect(),
             locale: None,
             custom_code: None,
             link: None,
-            context: BTreeMap::new(),
-            metadata: BTreeMap::new(),
+            context: asked.context.clone(),
+            metadata: asked.notes.clone(),
             // The connection is the tenant's server's, not the end user's.
             client_ip: None,
             terms: Some(terms),
@@ -175,39 +232,27 @@ impl Calls {
         self.services.verifications.start(request).await
     }
 
-    /// Takes a guess. An address proves itself; a username proves the user, and no address of theirs.
+    /// Takes a guess. The one in a username's name is for the codes of that user's addresses.
     async fn check(
         &self,
         caller: &Caller,
         purpose: &Purpose,
         identity: &Identity,
         otp: Code,
-    ) -> Result<VerificationId, Problem> {
-        match identity {
+        context: BTreeMap<String, String>,
+    ) -> Result<Box<Verification>, Problem> {
+        let addresses = match identity {
             Identity::Address(address) => {
                 let of = CheckOf::Address(address, purpose.clone());
-                judged(self.guess(caller, of, otp, true).await?)
+                return judged(self.guess(caller, of, otp, context).await?);
             }
-            Identity::Username(name) => {
-                let known = addresses_of(&self.directory, caller, name).await?;
-                if known.is_empty() {
-                    let of = CheckOf::Nobody(name, purpose.clone());
-                    return judged(self.guess(caller, of, otp, false).await?);
-                }
-                if let Some(running) = self.running(caller, purpose, &known).await? {
-                    return judged(self.guess(caller, CheckOf::Id(running.id), otp, false).await?);
-                }
-                // Nothing is running: how the last one ended, which charges nothing.
-                for address in &known {
-                    let of = CheckOf::Address(address, purpose.clone());
-                    match self.guess(caller, of, otp.clone(), false).await? {
-                        CheckOutcome::NotFound => {}
-                        outcome => return judged(outcome),
-                    }
-                }
-                Err(Problem::WrongCode(Mismatch::NothingPending))
-            }
-        }
+            Identity::Username(name) => bound(&self.directory, caller, name).await?.addresses,
+        };
+        let of = match (identity, &*addresses) {
+            (Identity::Username(name), []) => CheckOf::Nobody(name, purpose.clone()),
+            _ => CheckOf::AnyOf(&addresses, purpose.clone()),
+        };
+        judged(self.guess(caller, of, otp, context).await?)
     }
 
     async fn guess(
@@ -215,37 +260,62 @@ impl Calls {
         caller: &Caller,
         of: CheckOf<'_>,
         code: Code,
-        record_proof: bool,
+        context: BTreeMap<String, String>,
     ) -> Result<CheckOutcome, Problem> {
         let request = Check {
             tenant: &caller.tenant,
             dialect: &self.dialect,
             of,
             code,
-            context: BTreeMap::new(),
+            context,
             consume: true,
-            record_proof,
+            record_proof: true,
             idempotency: None,
         };
         Ok(decided(self.services.verifications.check(request).await?)?.0)
     }
+}
 
-    /// The newest verification that waits for one of these addresses.
-    async fn running(
-        &self,
-        caller: &Caller,
-        purpose: &Purpose,
-        addresses: &[Recipient],
-    ) -> Result<Option<Verification>, StorageError> {
-        let mut running = Vec::new();
-        for address in addresses {
-            let verifications = &self.services.verifications;
-            let pending = Some(Status::Pending);
-            running
-                .extend(verifications.list(&caller.tenant, Some(address), pending, None, RUNNING_MAX).await?);
+/// What a code is asked for.
+struct Asked<'a> {
+    purpose: &'a Purpose,
+    intent: Intent,
+    /// Whether several addresses may have one code, where the tenant wants that.
+    sharing: CodeSharing,
+    /// What the code is bound to.
+    context: BTreeMap<String, String>,
+    notes: BTreeMap<String, String>,
+}
+
+impl<'a> Asked<'a> {
+    const fn to_verify(purpose: &'a Purpose, intent: Intent) -> Self {
+        Self {
+            purpose,
+            intent,
+            sharing: CodeSharing::Shared,
+            context: BTreeMap::new(),
+            notes: BTreeMap::new(),
         }
-        running.retain(|verification| verification.purpose == *purpose);
-        Ok(running.into_iter().max_by_key(|verification| verification.id))
+    }
+}
+
+/// What a password reset is bound to: the identity that it is asked for by, whatever the spelling of a
+/// mailbox.
+fn bound_to(identity: &Identity) -> BTreeMap<String, String> {
+    let (kind, text) = match identity {
+        Identity::Address(address) => ("address", address.expose().to_ascii_lowercase()),
+        Identity::Username(name) => ("username", name.clone()),
+    };
+    BTreeMap::from([(kind.to_owned(), text)])
+}
+
+/// The address that a target reaches.
+const fn address_of(target: &Target) -> Option<&Recipient> {
+    match target {
+        Target::Address(recipient) | Target::Claimed { recipient, .. } | Target::User { recipient, .. } => {
+            Some(recipient)
+        }
+        Target::Nobody(_) | Target::LookAlike { .. } => None,
     }
 }
 
@@ -261,9 +331,9 @@ fn accepted(outcome: Idempotent<SendOutcome>) -> Result<(), Problem> {
 }
 
 /// The verification that the guess proved.
-fn judged(outcome: CheckOutcome) -> Result<VerificationId, Problem> {
+fn judged(outcome: CheckOutcome) -> Result<Box<Verification>, Problem> {
     match outcome {
-        CheckOutcome::Right { verification } => Ok(verification.id),
+        CheckOutcome::Right { verification } => Ok(verification),
         CheckOutcome::Rejected { reason, retry_after, .. } => Err(Problem::rejected(reason, retry_after)),
         CheckOutcome::NotFound => Err(Problem::WrongCode(Mismatch::NothingPending)),
         CheckOutcome::TenantBudget { retry_after } => Err(Problem::TooManyAttempts { retry_after }),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::http::StatusCode;
-use countersign_core::policy::CodeSharing;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -217,18 +216,10 @@ impl TryFrom<u8> for PhoneMax {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MultiDestination {
-    /// One code for both; either address verifies with it.
-    #[default]
+    /// One code for both; either address verifies with it, and neither is proven by it. Never for a password
+    /// reset.
     Shared,
     /// A code each, good with its own address only; one budget of checks.
+    #[default]
     Separate,
-}
-
-impl From<MultiDestination> for CodeSharing {
-    fn from(destinations: MultiDestination) -> Self {
-        match destinations {
-            MultiDestination::Shared => Self::Shared,
-            MultiDestination::Separate => Self::Separate,
-        }
-    }
 }

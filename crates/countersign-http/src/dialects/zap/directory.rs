@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::directory::{Directory, UserBy};
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
+use countersign_core::verifications::Account;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -17,24 +18,30 @@ use super::request::{parse_email, parse_phone};
 use crate::hooks::LookupHook;
 use crate::json::{self, Member};
 
-/// The addresses of a username, e-mail first; none if nobody has it. What the hook says goes before
-/// what was bound at generate.
+/// Who stands behind a username.
+pub(super) struct Bound {
+    /// The addresses, e-mail first; none if nobody has the name.
+    pub(super) addresses: Vec<Recipient>,
+    /// The user who was bound to the name at generate, where the addresses are from there.
+    pub(super) user: Option<Account>,
+}
+
+/// Who stands behind a username. What the hook says goes before what was bound at generate.
 ///
 /// # Errors
 /// The store or the hook does not answer, whoever was asked for.
-pub(super) async fn addresses_of(
-    directory: &Directory,
-    caller: &Caller,
-    username: &str,
-) -> Result<Vec<Recipient>, Problem> {
+pub(super) async fn bound(directory: &Directory, caller: &Caller, username: &str) -> Result<Bound, Problem> {
     let asked = match &caller.directory {
         Some(hook) => ask(&**hook, caller, username).await?,
         None => Vec::new(),
     };
     let bound = directory.find(&caller.tenant.id, UserBy::Username(username)).await?;
     Ok(match bound {
-        Some(user) if asked.is_empty() => addresses(user.email, user.phone).collect(),
-        _ => asked,
+        Some(user) if asked.is_empty() => Bound {
+            user: Some(directory.account(&user.id)),
+            addresses: addresses(user.email, user.phone).collect(),
+        },
+        _ => Bound { addresses: asked, user: None },
     })
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | Problem | Status | `data` |
 //! |---|---|---|
-//! | [`Malformed`](Problem::Malformed) | 400 | `Bad request` |
+//! | [`Malformed`](Problem::Malformed), [`NotTogether`](Problem::NotTogether) | 400 | `Bad request` |
 //! | [`Missing`](Problem::Missing) | 400 | `<what> is required` |
 //! | [`Invalid`](Problem::Invalid) | 400 | `Invalid <field>` |
 //! | [`UserNotFound`](Problem::UserNotFound) (strict only) | 400 | `User not found` |
@@ -51,6 +51,8 @@ pub(super) enum Problem {
     UserNotFound,
     /// There is nothing to send again, and the tenant wants to know.
     NothingPending,
+    /// These addresses are not one person's: each has to be verified by itself.
+    NotTogether,
     /// Inside the cool-down, or a cap on sends is reached.
     TooManyRequests {
         /// What is used up.
@@ -178,6 +180,7 @@ impl Problem {
             | Self::Invalid(_)
             | Self::UserNotFound
             | Self::NothingPending
+            | Self::NotTogether
             | Self::WrongCode(_)
             | Self::Expired
             | Self::TooManyAttempts { .. } => StatusCode::BAD_REQUEST,
@@ -195,7 +198,7 @@ impl Problem {
     /// The `data` of the answer.
     pub(super) const fn text(&self) -> &'static str {
         match self {
-            Self::Malformed => "Bad request",
+            Self::Malformed | Self::NotTogether => "Bad request",
             Self::Missing(required) => required.text(),
             Self::Invalid(field) => field.text(),
             Self::UserNotFound => "User not found",
@@ -224,6 +227,7 @@ impl Problem {
             | Self::Invalid(_)
             | Self::UserNotFound
             | Self::NothingPending
+            | Self::NotTogether
             | Self::WrongCode(_)
             | Self::Expired
             | Self::Unauthorised
@@ -242,6 +246,7 @@ impl Problem {
             Self::Malformed | Self::MethodNotAllowed | Self::NotFound => "malformed",
             Self::Missing(_) => "missing_field",
             Self::Invalid(field) => field.reason(),
+            Self::NotTogether => "invalid_field",
             Self::UserNotFound => "unknown_recipient",
             Self::NothingPending | Self::WrongCode(Mismatch::NothingPending) => "nothing_pending",
             Self::TooManyRequests { cause: SendLimit::CoolDown, .. } => "cooldown",
@@ -299,6 +304,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NothingPending | Refusal::NotFound | Refusal::NotPending { .. } => Self::NothingPending,
+            Refusal::NotTogether => Self::NotTogether,
             Refusal::CoolDown { retry_after } => Self::cooling_down(retry_after),
             Refusal::ChecksExhausted { retry_after } => Self::TooManyAttempts { retry_after },
             Refusal::SendsExhausted { retry_after }
@@ -330,6 +336,8 @@ impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Storage(error) => error.into(),
+            // Only a number can be one for tests.
+            RequestError::TestAndReal => Self::Invalid(Field::PhoneNumber),
             RequestError::NoRoute(_)
             | RequestError::ChannelMismatch(_)
             | RequestError::CustomCode

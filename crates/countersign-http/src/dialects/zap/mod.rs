@@ -8,7 +8,7 @@
 //! - comments and trailing commas in the page's sample bodies are documentation, not JSON;
 //! - "sent to the user's email" is said of phones too;
 //! - rate limits are 400, because the platform documents no 429;
-//! - e-mail and phone given together get one code: what it proves is the user, not an address.
+//! - e-mail and phone given together get a code each; the platform does not say how many it sends.
 
 mod auth;
 mod calls;

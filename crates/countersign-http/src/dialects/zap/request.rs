@@ -42,13 +42,13 @@ pub(super) struct Verify {
 /// `POST /v1/otp/forgotPassword`.
 pub(super) struct ForgotPassword {
     pub(super) identity: Identity,
+    /// The identity as the person wrote it.
+    pub(super) presented: String,
 }
 
 /// `POST /v1/forgotPassword`.
 pub(super) struct ResetPassword {
     pub(super) identity: Identity,
-    /// The identity as the person wrote it.
-    pub(super) presented: String,
     pub(super) otp: Code,
     pub(super) new_password: Zeroizing<String>,
 }
@@ -103,7 +103,8 @@ impl ForgotPassword {
     pub(super) fn parse(body: &[u8], caller: &Caller) -> Result<Self, Problem> {
         let texts = read(body, &["identity"], &[], caller)?;
         let identity = required(&texts, "identity", Required::Identity)?;
-        Ok(Self { identity: Identity::parse_without_phone(identity, caller)? })
+        let presented = identity.to_owned();
+        Ok(Self { identity: Identity::parse_without_phone(identity, caller)?, presented })
     }
 }
 
@@ -115,7 +116,7 @@ impl ResetPassword {
         let presented = required(&texts, "identity", Required::Identity)?;
         let new_password = new_password.ok_or(Problem::Missing(Required::NewPassword))?;
         let identity = Identity::parse_without_phone(presented, caller)?;
-        Ok(Self { identity, presented: presented.to_owned(), otp: parse_otp(otp)?, new_password })
+        Ok(Self { identity, otp: parse_otp(otp)?, new_password })
     }
 }
 
@@ -134,18 +135,6 @@ impl Addressees {
             named.ok_or(Problem::Invalid(Field::Username))
         });
         Ok(Self { email, phone, username: username.transpose()? })
-    }
-}
-
-impl From<Identity> for Addressees {
-    fn from(identity: Identity) -> Self {
-        let mut to = Self { email: None, phone: None, username: None };
-        match identity {
-            Identity::Address(Recipient::Email(email)) => to.email = Some(email),
-            Identity::Address(Recipient::Phone(phone)) => to.phone = Some(phone),
-            Identity::Username(name) => to.username = Some(name),
-        }
-        to
     }
 }
 

@@ -280,6 +280,9 @@ impl From<Refusal> for Reason {
             Refusal::NotFound | Refusal::NotPending { .. } | Refusal::NothingPending => {
                 Self::Internal(Cause("a send that opens what it needs found nothing".into()))
             }
+            Refusal::NotTogether => {
+                Self::Internal(Cause("one address was not to be verified with itself".into()))
+            }
         }
     }
 }
@@ -305,7 +308,8 @@ impl From<RequestError> for Reason {
             RequestError::NoRoute(_)
             | RequestError::ChannelMismatch(_)
             | RequestError::CustomCode
-            | RequestError::CustomCodeLength { .. } => Self::Internal(Cause(error.to_string().into())),
+            | RequestError::CustomCodeLength { .. }
+            | RequestError::TestAndReal => Self::Internal(Cause(error.to_string().into())),
         }
     }
 }
@@ -314,6 +318,7 @@ impl From<UpdateError<Self>> for Reason {
     fn from(error: UpdateError<Self>) -> Self {
         match error {
             UpdateError::Refused(reason) => reason,
+            UpdateError::NameTaken => Row::USERNAME_TAKEN.into(),
             UpdateError::Storage(error) => error.into(),
         }
     }

@@ -2,6 +2,7 @@
 //! in the conformance suite.
 
 mod copies;
+mod directories;
 mod faults;
 mod files;
 mod keys;

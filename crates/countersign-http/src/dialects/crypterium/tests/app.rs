@@ -11,7 +11,9 @@ use countersign_core::directory::{Directory, User, UserBy};
 use countersign_core::names::{Channel, TenantId};
 use countersign_core::recipient::Recipient;
 use countersign_core::tenant::Tenant;
-use countersign_core::testkit::{ManualClock, MemoryEngine, tenant as plain_tenant};
+use countersign_core::testkit::{ManualClock, MemoryEngine, keys, tenant as plain_tenant};
+use countersign_core::tokens::Tokens;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 
 use crate::dialects::{Dialects, crypterium};
@@ -45,6 +47,7 @@ pub(super) struct App {
     pub(super) hook: TestHook,
     outbox: Outbox,
     pub(super) directory: Directory,
+    tokens: Tokens,
     /// Where requests come from.
     pub(super) client: Option<ClientAddr>,
 }
@@ -128,6 +131,7 @@ impl App {
         let ground = Ground::new(ManualClock::default());
         let hook = TestHook::default();
         let (services, outbox) = ground.services(acme, channels, Arc::new(hook.clone()));
+        let tokens = services.tokens.clone();
         let directory = services.directories.named("crypterium".parse().unwrap());
         let router = if beside_all {
             whole(Dialects { crypterium: Some(config), ..Dialects::default() }, services)
@@ -135,7 +139,7 @@ impl App {
             crypterium::routes(config, services)?
         };
         let Ground { clock, engine } = ground;
-        Ok(Self { router, clock, engine, hook, outbox, directory, client: None })
+        Ok(Self { router, clock, engine, hook, outbox, directory, tokens, client: None })
     }
 
     pub(super) fn wait(&self, seconds: u64) {
@@ -214,9 +218,15 @@ impl App {
         confirmed.text("access_token")
     }
 
-    /// The token of the link in a mail with this code.
-    pub(super) fn link_token(code: &str) -> String {
-        format!("vs4Djy5GSfSyXonNONbcFgAA{code}")
+    /// The token of the link in a mail with this code, to the user whose access token this is.
+    pub(super) fn link_token(&self, access_token: &str, code: &str) -> String {
+        let (merchant, token) = access_token.split_once('.').unwrap();
+        let tenant = TenantId::parse("acme").unwrap();
+        let user = self.tokens.open(&tenant, "crypterium-access", token).unwrap().subject;
+        let mut head = HEXLOWER.decode(merchant.as_bytes()).unwrap();
+        head.extend(keys().lookup_key(&tenant, "user", user.as_bytes()));
+        head.push(1);
+        BASE64URL_NOPAD.encode(&head) + code
     }
 
     /// What was sent since the last call of this, as `channel to address`.

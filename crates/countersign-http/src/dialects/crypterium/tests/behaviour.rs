@@ -80,17 +80,23 @@ async fn a_confirmed_number_is_registered_as_proven_and_its_code_is_used_up() {
     assert_eq!(app.confirm(PHONE, &code).await.says(), error(117));
 }
 
+/// Who only says that a number is theirs gets nothing of who proves it.
+///
+/// Shows: F3.
 #[tokio::test]
-async fn a_user_who_was_there_before_is_marked_and_stays_the_same() {
-    use countersign_core::directory::UserChange;
+async fn f3_a_user_who_only_claimed_the_number_is_not_adopted() {
+    use countersign_core::directory::{UserBy, UserChange};
     use countersign_core::recipient::Recipient;
     let mut app = App::new();
     let Recipient::Phone(phone) = Recipient::from_canonical(PHONE) else { panic!("a number") };
     let change = UserChange { phone: Some(phone), ..UserChange::default() };
-    app.directory.put(&countersign_core::testkit::tenant("acme").id, "u1", &change).await.unwrap();
+    let acme = countersign_core::testkit::tenant("acme").id;
+    app.directory.put(&acme, "u1", &change, None).await.unwrap();
     app.registered(PHONE).await;
     let user = app.user(PHONE).await.unwrap();
-    assert_eq!((user.id.as_str(), user.phone_verified), ("u1", true));
+    assert!(user.phone_verified && user.id.starts_with("ver_"), "{}", user.id);
+    let claims = app.directory.find(&acme, UserBy::Id("u1")).await.unwrap().unwrap();
+    assert!(!claims.phone_verified);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! `<length>` stands for the length of an answer with tokens in it.
-//! `<token>` stands for the latest access token, `<link>` for the token of the latest link. In answers,
+//! `<token>` stands for the latest access token, `<link>` for the token of the latest link, `<wrong link>` for the same with a code that was not sent last. In answers,
 //! `<access token>` and `<refresh token>` stand for tokens. `<code>` stands for the latest code sent, `<code of ADDRESS>` for the latest one sent there,
 //! `<first code>` for the first one, `<wrong code>` for a code that was not sent last. `Content-Length` of a request with such a place holder is left out.
 
@@ -95,8 +95,12 @@ fn mask(body: &str, name: &str, by: &str) -> String {
 async fn fill(app: &mut App, text: &str, token: &str) -> String {
     let mut text = text.replace("<token>", token);
     if text.contains("<link>") {
-        let link = App::link_token(&app.last_code().await);
-        text = text.replace("<link>", &link);
+        let code = app.last_code().await;
+        text = text.replace("<link>", &app.link_token(token, &code));
+    }
+    if text.contains("<wrong link>") {
+        let code = app.wrong_code().await;
+        text = text.replace("<wrong link>", &app.link_token(token, &code));
     }
     while let Some((start, end)) = text.find("<code of ").and_then(|s| Some((s, s + text[s..].find('>')?))) {
         let code = app.code(&text[start + "<code of ".len()..end]).await;

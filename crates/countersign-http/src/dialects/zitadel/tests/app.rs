@@ -145,8 +145,7 @@ impl App {
         routes.set_test(provider.route(0));
         let (routes, templates) = (Arc::new(routes), Arc::new(Templates::builtin()));
         let tenants: Arc<Tenants> = Arc::new([acme, plain_tenant("other")].into_iter().collect());
-        let directories =
-            Directories::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone());
+        let directories = Directories::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone());
         let directory = directories.named("zitadel".parse().unwrap());
         let services = Services {
             verifications: Verifications::new(

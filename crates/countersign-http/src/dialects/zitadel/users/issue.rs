@@ -167,7 +167,11 @@ impl Users {
         let check = Check {
             tenant: &caller.tenant,
             dialect: &self.dialect,
-            of: CheckOf::User { user: &self.directory.account(&user.id), recipient: &address, purpose: contact.purpose() },
+            of: CheckOf::User {
+                user: &self.directory.account(&user.id),
+                recipient: &address,
+                purpose: contact.purpose(),
+            },
             code,
             context: BTreeMap::new(),
             consume: true,
