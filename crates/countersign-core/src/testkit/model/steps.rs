@@ -249,7 +249,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => wait().prop_map(Step::Wait),
         6 => (nth(), any::<bool>()).prop_map(|(nth, just_before)| Step::WaitUntil { nth, just_before }),
         1 => wait().prop_map(Step::SetBack),
-        6 => fate().prop_map(Step::Dispatch),
+        8 => fate().prop_map(Step::Dispatch),
         2 => (0..3_u8, fate()).prop_map(|(nth, fate)| Step::ReportLate { nth, fate }),
         2 => spend().prop_map(Step::Spend),
         2 => Just(Step::Sweep),
@@ -304,10 +304,10 @@ fn wait() -> impl Strategy<Value = Duration> {
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
-    let retry_after = select(vec![0_u64, 5, 60, 600]).prop_map(Duration::from_secs);
+    let retry_after = select(vec![0_u64, 0, 5, 60, 600]).prop_map(Duration::from_secs);
     prop_oneof![
-        3 => Just(Fate::Taken),
-        2 => retry_after.prop_map(|retry_after| Fate::Failed { retry_after }),
+        2 => Just(Fate::Taken),
+        3 => retry_after.prop_map(|retry_after| Fate::Failed { retry_after }),
         1 => Just(Fate::GivenUp),
         4 => Just(Fate::Silence),
     ]

@@ -62,12 +62,8 @@ async fn f14_by_its_id_another_wire_apis_verification_is_unknown_and_not_charged
     for guess in ["000000", "000001", "000002", "000003", "000004", &code] {
         assert_eq!(native(&app, &id, "check", json!({ "code": guess })).await.status, 404);
     }
-    let held = app.call(
-        "GET",
-        &format!("/v1/recipients/{}", PHONE.replace('+', "%2B")),
-        &[("authorization", "Bearer csk_acme")],
-        None,
-    );
-    assert_eq!(held.await.json()["failed_checks"]["last_hour"], 0);
+    let path = format!("/v1/recipients/{}", PHONE.replace('+', "%2B"));
+    let recipient = app.call("GET", &path, &[("authorization", "Bearer csk_acme")], None).await;
+    assert_eq!(recipient.json()["failed_checks"]["last_hour"], 0);
     assert_eq!(zap_verify(&app, PHONE, &code).await.status, 200);
 }
