@@ -300,6 +300,8 @@ fn rows_survive_storage() {
 }
 
 /// What was stored before destinations knew whose they are and whether they are test numbers.
+///
+/// Shows: F2.
 #[test]
 fn f2_rows_of_before_say_of_the_whole_verification_whether_it_is_for_tests() {
     let decision = decide(&[None], &to(&["+12125550101"]));

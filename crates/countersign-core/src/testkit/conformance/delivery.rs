@@ -94,6 +94,8 @@ pub(super) async fn a_look_alike_is_never_approved<F: EngineFixture>() {
 }
 
 /// A real address, and nobody is reached: by its id and by its address, by whatever is asked for.
+///
+/// Shows: F14.
 pub(super) async fn f14_what_is_pretended_stays_so_when_it_is_sent_again<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let pretend = || StartCommand { delivery: Delivery::Pretend, ..bench.start_of(ALICE) };
@@ -115,6 +117,7 @@ pub(super) async fn f14_what_is_pretended_stays_so_when_it_is_sent_again<F: Engi
     assert_ne!(opened(bench.start(bench.start_of(ALICE)).await).id, verification.id);
 }
 
+/// Shows: F14.
 pub(super) async fn f14_a_pretended_code_is_never_right<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let own = code("AB12cd");
@@ -126,6 +129,8 @@ pub(super) async fn f14_a_pretended_code_is_never_right<F: EngineFixture>() {
 }
 
 /// Neither sent again nor compared nor charged.
+///
+/// Shows: F14.
 pub(super) async fn f14_by_its_id_another_wire_apis_verification_is_unknown<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let verification = bench.open(ALICE).await;

@@ -81,6 +81,8 @@ pub(super) async fn a_user_is_another_tenants_nobody<F: EngineFixture>() {
 }
 
 /// Neither by its id nor by its name nor by an address; and the same id and name are somebody else's there.
+///
+/// Shows: F3.
 pub(super) async fn f3_a_user_is_another_directorys_nobody<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let stored = StoredUser { username: Some([7; 16]), ..user(&bench, 1, ALICE) };
@@ -162,6 +164,8 @@ pub(super) async fn a_right_code_proves_the_address_it_was_sent_to<F: EngineFixt
 }
 
 /// Whoever read one of the addresses has it.
+///
+/// Shows: F1.
 pub(super) async fn f1_a_shared_code_proves_the_user_and_no_address<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.terms.sharing = CodeSharing::Shared;
@@ -179,6 +183,8 @@ pub(super) async fn a_code_of_several_proves_the_address_it_was_sent_to<F: Engin
 
 /// Two users claim one number; the code was asked for by the second. So it is where it is sent again without
 /// a word about the user, while it runs and after it expired.
+///
+/// Shows: F3.
 pub(super) async fn f3_a_proof_is_recorded_with_the_user_it_was_asked_for_and_nobody_else<
     F: EngineFixture,
 >() {
@@ -202,6 +208,8 @@ pub(super) async fn f3_a_proof_is_recorded_with_the_user_it_was_asked_for_and_no
 }
 
 /// Nobody asked for it in a user's name, so that it proves nothing of any user who claims the address.
+///
+/// Shows: F3.
 pub(super) async fn f3_what_nobody_asked_for_proves_nothing_of_who_claims_it<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let claims = prove(&bench, bench.start_of(ALICE), true).await;
@@ -210,6 +218,8 @@ pub(super) async fn f3_what_nobody_asked_for_proves_nothing_of_who_claims_it<F: 
 }
 
 /// The same id in another directory is another user.
+///
+/// Shows: F3.
 pub(super) async fn f3_a_proof_stays_in_its_directory<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let elsewhere = DirectoryName::parse("elsewhere").expect("a directory's name");
@@ -223,6 +233,8 @@ pub(super) async fn f3_a_proof_stays_in_its_directory<F: EngineFixture>() {
 }
 
 /// Nothing is written, also where the name was to move.
+///
+/// Shows: F20.
 pub(super) async fn f20_a_name_moves_only_from_who_has_proven_nothing<F: EngineFixture>() {
     for (proven, moves) in [("", true), ("phone", false), ("confirmed", false)] {
         let bench = Bench::<F>::new().await;
@@ -241,6 +253,8 @@ pub(super) async fn f20_a_name_moves_only_from_who_has_proven_nothing<F: EngineF
 }
 
 /// To the millisecond; a proof keeps it, and so does having no such time.
+///
+/// Shows: F20.
 pub(super) async fn f20_a_user_of_whom_nothing_is_proven_ends<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let ending = |id, to| StoredUser { unproven_life: Some(30 * DAY), ..user(&bench, id, to) };

@@ -194,6 +194,8 @@ pub(super) async fn a_verification_has_eight_addresses_and_no_more<F: EngineFixt
 }
 
 /// Neither a stranger's address nor nobody's joins a user's verification, by whichever address it is found.
+///
+/// Shows: F1.
 pub(super) async fn f1_an_address_joins_only_what_is_its_own_users<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let alices = bench.open_for(ALICE).await;
@@ -224,6 +226,8 @@ pub(super) async fn f1_an_address_joins_only_what_is_its_own_users<F: EngineFixt
 
 /// Another user's start of the same address opens a verification of its own; a resend in that user's name finds
 /// nothing.
+///
+/// Shows: F1.
 pub(super) async fn f1_another_users_verification_is_neither_sent_again_nor_joined<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let first = bench.open_for(ALICE).await;
@@ -237,6 +241,8 @@ pub(super) async fn f1_another_users_verification_is_neither_sent_again_nor_join
 }
 
 /// Who has read one address of several of nobody's could pass for the other.
+///
+/// Shows: F1.
 pub(super) async fn f1_nobodys_addresses_never_share_a_code<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     let both = |bench: &Bench<F>| {
@@ -253,6 +259,8 @@ pub(super) async fn f1_nobodys_addresses_never_share_a_code<F: EngineFixture>() 
 
 /// A guess in the name of somebody with several addresses is for what runs for any of them, and for the codes
 /// of these addresses only: a stranger's code is none, although it runs in the same verification.
+///
+/// Shows: F1.
 pub(super) async fn f1_a_guess_for_some_addresses_is_for_their_codes_only<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     bench.open(MAIL).await;
@@ -276,6 +284,8 @@ fn test_number<F: EngineFixture>(bench: &Bench<F>, to: &str) -> DestinationReque
 }
 
 /// By whichever of the two it is found, and whether it is new or not.
+///
+/// Shows: F2.
 pub(super) async fn f2_a_real_address_never_joins_a_test_verification_nor_the_reverse<F: EngineFixture>() {
     for test_first in [true, false] {
         let bench = Bench::<F>::new().await;
@@ -302,6 +312,8 @@ pub(super) async fn f2_a_real_address_never_joins_a_test_verification_nor_the_re
 }
 
 /// A number that has become one for tests, or is none any more, is another one: what ran goes nowhere.
+///
+/// Shows: F2.
 pub(super) async fn f2_a_number_that_changed_sides_is_verified_anew<F: EngineFixture>() {
     for was_test in [true, false] {
         let bench = Bench::<F>::new().await;

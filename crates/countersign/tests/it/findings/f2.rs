@@ -87,7 +87,7 @@ async fn f2_a_user_with_a_test_number_has_another_code_for_the_mailbox() {
 
 /// Once per tenant, at the start; a drawn code is nobody's business.
 ///
-/// Shows: F2, F28.
+/// Shows: F2.
 #[test]
 fn f28_serve_warns_at_start_of_fixed_test_codes() {
     let policy = |code: &str| format!("[tenants.policy.test_numbers]\nranges = ['+447700900000']\n{code}");

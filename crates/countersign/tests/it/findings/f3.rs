@@ -11,7 +11,7 @@ const MAIL: &str = "victim@example.com";
 /// The attacker claims the victim's number over ZAP. When she signs up at Crypterium she gets a user of her own:
 /// her tokens do not open the attacker's.
 ///
-/// Shows: F3.
+/// Shows: F3, P14.
 #[tokio::test]
 async fn f3_signing_up_adopts_no_user_that_another_wire_api_claimed_the_number_for() {
     let app = app();

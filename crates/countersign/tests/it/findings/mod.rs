@@ -4,12 +4,12 @@
 mod e15;
 mod e6;
 mod e7;
+mod f1;
 mod f14;
 mod f17;
 mod f18;
-mod f1;
-mod f20;
 mod f2;
+mod f20;
 mod f3;
 mod f4;
 mod one_tenant;
