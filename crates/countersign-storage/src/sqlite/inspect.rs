@@ -69,12 +69,14 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use countersign_core::audit::{AuditEvent, MISMATCH, SealedHead};
+    use countersign_core::audit::{self, AuditEvent, MISMATCH, SealedHead};
     use countersign_core::engine::Engine;
+    use countersign_core::keys::AuditMac;
     use countersign_core::testkit::{ManualClock, commands, keys, tenant};
     use tempfile::TempDir;
 
     use super::*;
+    use crate::sqlite::migrations::{MIGRATIONS, migrate};
     use crate::sqlite::{SqliteEngine, SqliteOptions};
 
     /// A store in use.
@@ -265,6 +267,46 @@ mod tests {
         assert_eq!(actions, ["a", "b", "c", MISMATCH, "business as usual"]);
         store.restart();
         assert_eq!(store.engine().audit_entries(0, 10).await.unwrap().len(), 5, "it is said once");
+    }
+
+    /// The store of a version that sealed the head alone.
+    fn of_before(head_seal: impl Fn(&AuditHead) -> AuditMac) -> Store {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("store.db");
+        let conn = Connection::open(&database).unwrap();
+        migrate(&conn, &MIGRATIONS[..3]).unwrap();
+        let event = |action: &str| AuditEvent {
+            at: ManualClock::START,
+            tenant: None,
+            actor: "operator".into(),
+            action: action.into(),
+            subject: String::new(),
+        };
+        let (entries, head) = audit::append(&keys(), None, &[event("a"), event("b")]);
+        for entry in entries {
+            let row = (entry.seq.cast_signed(), &entry.event, entry.mac.as_bytes());
+            conn.execute("INSERT INTO audit (seq, event, mac) VALUES (?1, ?2, ?3)", row).unwrap();
+        }
+        let row = (head.seq.cast_signed(), head.mac.as_bytes(), *head_seal(&head).as_bytes());
+        conn.execute("INSERT INTO audit_head (one, seq, mac, seal) VALUES (1, ?1, ?2, ?3)", row).unwrap();
+        drop(conn);
+        Store { engine: None, _folder: folder, database }
+    }
+
+    /// Shows: F17.
+    #[tokio::test]
+    async fn f17_the_head_of_an_older_version_is_taken_over_if_it_holds() {
+        let sealed = |head: &AuditHead| keys().audit_mac(&head.mac, &[b"head", &head.seq.to_be_bytes()]);
+        let mut store = of_before(sealed);
+        store.restart();
+        assert_eq!(store.verify(), Ok(2));
+        store.append("c").await;
+        store.restart();
+        assert_eq!(store.verify(), Ok(3));
+
+        let mut forged = of_before(|_| AuditMac::from_bytes([7; 32]));
+        forged.restart();
+        assert_eq!(forged.verify(), Err(AuditError::Mismatch(3)));
     }
 
     /// A log under another key looked like one whose first entry had been changed.

@@ -177,6 +177,25 @@ pub(super) async fn the_audit_chain_holds_up_to_its_head<F: EngineFixture>() {
     assert_eq!(verifier.finish(head.as_ref()), Ok(3));
 }
 
+/// Also when nothing is added to the log: an older head fits no later store.
+///
+/// Shows: F17.
+pub(super) async fn the_audit_head_goes_with_the_latest_instant<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let engine = bench.engine();
+    engine.append_audit(vec![audit_event(&bench.tenant, "one", bench.now())]).await.expect("append");
+    let mut seals = Vec::new();
+    for _ in 0..3 {
+        bench.open(ALICE).await;
+        let sealed = engine.audit_head().await.expect("read").expect("a head");
+        assert_eq!((Some(sealed.mark), sealed.head.seq), (engine.high_water().await.expect("read"), 1));
+        assert!(sealed.holds(&bench.keys));
+        assert!(!seals.contains(&sealed.seal));
+        seals.push(sealed.seal);
+        bench.wait(HOUR);
+    }
+}
+
 pub(super) async fn audit_entries_come_in_order_and_in_pages<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let event = |n: u64| audit_event(&bench.tenant, &format!("event.{n}"), bench.now());

@@ -166,6 +166,7 @@ macro_rules! conformance_cases {
             admin::an_erasure_reaches_the_answers_that_are_repeated,
             admin::a_masked_verification_is_masked_in_repeated_answers,
             admin::the_audit_chain_holds_up_to_its_head,
+            admin::the_audit_head_goes_with_the_latest_instant,
             admin::audit_entries_come_in_order_and_in_pages,
             directory::a_user_is_found_by_id_name_and_either_address,
             directory::a_user_is_another_tenants_nobody,

@@ -11,7 +11,7 @@ use countersign_core::testkit::keys;
 use rusqlite::Connection;
 
 use super::{Store, open, quiet};
-use crate::sqlite::files::beside;
+use crate::sqlite::files::{beside, cut_log};
 use crate::sqlite::migrations::MIGRATIONS;
 use crate::sqlite::{OpenError, SqliteEngine, SqliteOptions};
 
@@ -257,6 +257,32 @@ async fn e9_a_log_that_somebody_reads_is_synced_where_it_is() {
     drop((after, reader));
     for _ in 0..2 {
         assert_eq!(Store::bench_at(&path).fixture.sqlite().verifications().await, 1);
+    }
+}
+
+/// What a failed commit left in the log was found by the next start: a start that had been refused was
+/// sent.
+///
+/// Shows: E9.
+#[tokio::test]
+async fn e9_a_log_that_is_cut_holds_what_was_before_the_cut_and_nothing_behind_it() {
+    let bench = Store::bench(quiet());
+    bench.open(ALICE).await;
+    let frames = bench.fixture.on_writer(|session| {
+        let sql = "PRAGMA wal_checkpoint(NOOP)";
+        Ok(session.conn.query_row(sql, (), |row| row.get::<_, u32>(1))?)
+    });
+    let frames = frames.await.unwrap();
+    bench.open(BOB).await;
+    bench.open("carol@example.com").await;
+    for (cut_after, left) in [(None, 3), (Some(frames), 1), (Some(u32::MAX), 3)] {
+        let (_folder, path) = bench.fixture.as_after_a_kill();
+        if let Some(frames) = cut_after {
+            cut_log(&beside(&path, "-wal"), frames.into(), 4096).unwrap();
+        }
+        let after = Store::bench_at(&path);
+        assert_eq!(after.fixture.sqlite().verifications().await, left, "{cut_after:?}");
+        after.open("dave@example.com").await;
     }
 }
 
