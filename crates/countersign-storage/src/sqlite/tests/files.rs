@@ -268,17 +268,14 @@ async fn e9_a_log_that_somebody_reads_is_synced_where_it_is() {
 async fn e9_a_log_that_is_cut_holds_what_was_before_the_cut_and_nothing_behind_it() {
     let bench = Store::bench(quiet());
     bench.open(ALICE).await;
-    let frames = bench.fixture.on_writer(|session| {
-        let sql = "PRAGMA wal_checkpoint(NOOP)";
-        Ok(session.conn.query_row(sql, (), |row| row.get::<_, u32>(1))?)
-    });
-    let frames = frames.await.unwrap();
+    let length = fs::metadata(beside(&bench.fixture.path(), "-wal")).unwrap().len();
+    let frames = (length - 32) / (24 + 4096); // the file format's headers
     bench.open(BOB).await;
     bench.open("carol@example.com").await;
-    for (cut_after, left) in [(None, 3), (Some(frames), 1), (Some(u32::MAX), 3)] {
+    for (cut_after, left) in [(None, 3), (Some(frames), 1), (Some(1_000_000), 3)] {
         let (_folder, path) = bench.fixture.as_after_a_kill();
         if let Some(frames) = cut_after {
-            cut_log(&beside(&path, "-wal"), frames.into(), 4096).unwrap();
+            cut_log(&beside(&path, "-wal"), frames, 4096).unwrap();
         }
         let after = Store::bench_at(&path);
         assert_eq!(after.fixture.sqlite().verifications().await, left, "{cut_after:?}");
