@@ -47,3 +47,59 @@ impl Dialects {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use countersign_core::directory::{Created, NewUser};
+    use countersign_core::ids::VerificationId;
+    use countersign_core::names::Channel;
+    use countersign_core::testkit::{ManualClock, tenant};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Ground, TestHook};
+
+    fn named(section: Value) -> Dialects {
+        serde_json::from_value(section).unwrap()
+    }
+
+    /// Each is where the dialect looks that wrote it: in its own directory, or in the one that its section names.
+    ///
+    /// Shows: F3.
+    #[tokio::test]
+    async fn f3_a_user_of_before_belongs_to_the_dialect_that_it_looks_like() {
+        let ground = Ground::new(ManualClock::default());
+        let acme = tenant("acme");
+        let (services, _) = ground.services(acme.clone(), &Channel::ALL, Arc::new(TestHook::default()));
+        let before = services.directories.named("before".parse().unwrap());
+        let proof = VerificationId::from_bytes([7; 16]).to_string();
+        let own = Dialects::default();
+        let shared = named(json!({ "zap": { "directory": "people" }, "zitadel": { "directory": "staff" } }));
+        for (id, organization, name, dialect, elsewhere) in [
+            ("163840776835432700", Some("100"), Some("ann"), "zitadel", "staff"),
+            (&*proof, None, None, "crypterium", "crypterium"),
+            (&*(proof.clone() + "x"), None, None, "zap", "people"),
+            ("u1", None, Some("ann2"), "zap", "people"),
+        ] {
+            let new = NewUser {
+                id: id.to_owned(),
+                username: name.map(str::to_owned),
+                organization: organization.map(str::to_owned),
+                ..NewUser::default()
+            };
+            let Created::Done(user) = before.create(&acme.id, new).await.unwrap() else { panic!("{id}") };
+            assert_eq!(own.directory_before(&user).as_str(), dialect, "{id}");
+            assert_eq!(shared.directory_before(&user).as_str(), elsewhere, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_directory_has_a_name_like_any_other() {
+        for wrong in ["", "People", "people!", "-people"] {
+            let section = json!({ "zap": { "directory": wrong } });
+            assert!(serde_json::from_value::<Dialects>(section).is_err(), "{wrong}");
+        }
+    }
+}
