@@ -153,6 +153,7 @@ fn long() -> Tally {
         cargo(&[&words, &CRATES[..]].concat())
             .env("COUNTERSIGN_CRASH_CYCLES", "1000")
             .env("COUNTERSIGN_RACE_ROUNDS", "1000")
+            .env("COUNTERSIGN_FUZZ_CASES", "1000000")
             .env("COUNTERSIGN_MODEL_CASES", "200000"),
     )
 }

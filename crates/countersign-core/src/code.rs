@@ -138,27 +138,44 @@ mod tests {
         assert_eq!(format!("{:?}", Code::parse("123456").unwrap()), "Code(******)");
     }
 
-    /// Peers drew from `len - 1` characters, so that no code had a 9, or took a remainder, so that
-    /// low digits were likelier (peer fault 24). χ² over 10^6 codes, per position (6 × 9 degrees of
-    /// freedom) and per pair of neighbours (5 × 99), below the bounds for p = 0.001.
-    /// Shows: N1, P24.
-    #[test]
-    fn every_digit_is_equally_likely_at_every_position_and_after_every_other() {
+    /// Peers drew from `len - 1` characters, so that no code had a 9, or took a remainder, so that low
+    /// characters were likelier (peer fault 24). χ² over 10^6 codes, per position and per pair of
+    /// neighbours, below the bounds for p = 0.001.
+    fn is_uniform(alphabet: Alphabet, characters: &[u8], bound_of_singles: f64, bound_of_pairs: f64) {
         let mut rng = StdRng::seed_from_u64(7);
-        let format = CodeFormat { alphabet: Alphabet::Digits, length: 6 };
-        let (mut single, mut pair) = ([[0u32; 10]; 6], [[0u32; 100]; 5]);
+        let (format, n) = (CodeFormat { alphabet, length: 6 }, characters.len());
+        let (mut single, mut pair) = (vec![0u32; 6 * n], vec![0u32; 5 * n * n]);
         for _ in 0..1_000_000 {
             let code = Code::generate(format, &mut rng);
-            let digits: Vec<usize> = code.expose().bytes().map(|b| usize::from(b - b'0')).collect();
-            digits.iter().enumerate().for_each(|(position, &digit)| single[position][digit] += 1);
-            digits.windows(2).enumerate().for_each(|(position, d)| pair[position][10 * d[0] + d[1]] += 1);
+            let place = |b: u8| characters.iter().position(|c| *c == b).expect("of its alphabet");
+            let drawn: Vec<usize> = code.expose().bytes().map(place).collect();
+            drawn.iter().enumerate().for_each(|(position, c)| single[position * n + c] += 1);
+            drawn
+                .windows(2)
+                .enumerate()
+                .for_each(|(position, c)| pair[(position * n + c[0]) * n + c[1]] += 1);
         }
         let chi = |counts: &[u32], expected: f64| -> f64 {
             counts.iter().map(|&n| (f64::from(n) - expected).powi(2) / expected).sum()
         };
-        let single: f64 = single.iter().map(|counts| chi(counts, 1e5)).sum();
-        let pair: f64 = pair.iter().map(|counts| chi(counts, 1e4)).sum();
-        assert!(single < 91.87, "χ² of single digits: {single}");
-        assert!(pair < 597.0, "χ² of pairs: {pair}");
+        let characters = f64::from(u32::try_from(n).expect("a few characters"));
+        let single = chi(&single, 1e6 / characters);
+        let pair = chi(&pair, 1e6 / characters / characters);
+        assert!(single < bound_of_singles, "χ² of single characters: {single}");
+        assert!(pair < bound_of_pairs, "χ² of pairs: {pair}");
+    }
+
+    /// 6 × 9 and 5 × 99 degrees of freedom.
+    /// Shows: N1, P24.
+    #[test]
+    fn every_digit_is_equally_likely_at_every_position_and_after_every_other() {
+        is_uniform(Alphabet::Digits, b"0123456789", 91.87, 597.0);
+    }
+
+    /// 6 × 35 and 5 × 1,295 degrees of freedom.
+    /// Shows: N1, P24.
+    #[test]
+    fn every_letter_and_digit_is_equally_likely_at_every_position_and_after_every_other() {
+        is_uniform(Alphabet::UpperAlphanumeric, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 279.0, 6_832.0);
     }
 }

@@ -3,7 +3,7 @@
 use super::Tree;
 
 /// Where paths of the project begin.
-const ROOTS: [&str; 6] = ["crates/", "tests/", "xtask/", "docs/", ".ci/", ".config/"];
+const ROOTS: [&str; 7] = ["crates/", "tests/", "xtask/", "docs/", "fuzz/", ".ci/", ".config/"];
 
 pub(super) fn check(tree: &mut Tree) {
     for page in tree.files_ending(".md") {

@@ -184,6 +184,31 @@ mod tests {
         assert_eq!(record(message, &accepted, at(33)), None);
     }
 
+    /// Whoever looks at a verification sees when something last became of its messages.
+    /// Shows: P22.
+    #[test]
+    fn every_step_of_a_message_is_dated() {
+        let leased = submit(queued(), at(5));
+        assert_eq!(leased.updated_at, at(5));
+        let retry = DeliveryResult::Failed { provider: Some(provider()), retry_after: LEASE };
+        for (n, result) in [
+            DeliveryResult::Accepted { provider: provider() },
+            DeliveryResult::GivenUp { reason: Abandoned::Unknown },
+            retry.clone(),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let seen = record(leased.clone(), &report(&leased, result), at(7)).unwrap();
+            assert_eq!(seen.updated_at, at(7), "{n}");
+        }
+        let Claim::Finished(expired) = claim(queued(), LEASE, at(601)) else { panic!("submitted") };
+        assert_eq!(expired.updated_at, at(601));
+        let late = submit(queued(), at(595));
+        let given_up = record(late.clone(), &report(&late, retry), at(596)).unwrap();
+        assert_eq!(given_up.updated_at, at(596));
+    }
+
     #[test]
     fn waiting_grows_from_try_to_try() {
         assert_eq!([1, 2].map(|n| retry_after(n).as_secs()), [2, 8]);

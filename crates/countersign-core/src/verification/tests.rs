@@ -1,5 +1,7 @@
 //! The rules by themselves: state in, decision out, no engine.
 
+mod edges;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -83,6 +83,9 @@ pub(crate) fn make(tenant: &mut Tenant, what: &str) {
         "disabled" => tenant.disabled = true,
         "sends to Sweden only" => tenant.policy.allowed_regions = vec!["SE".into()],
         "may fail one check a day" => tenant.policy.caps.tenant_failed_checks_per_day = 1,
+        "holds a recipient after four failed checks" => {
+            tenant.policy.caps.recipient.failed_checks_per_day = 4
+        }
         other => panic!("no such tenant: {other}"),
     }
 }

@@ -1,6 +1,7 @@
 //! `countersign dev`, as a process.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -102,6 +103,45 @@ fn a_fixed_clock_stands_until_it_is_pushed_and_never_goes_back() {
     let why = String::from_utf8_lossy(&back.stderr);
     assert_eq!(back.status.code(), Some(2), "{why}");
     assert!(why.contains("use another --data-dir"), "{why}");
+}
+
+/// The program clears up by itself: nobody else asks the store to.
+/// Shows: I9, O8.
+#[test]
+fn what_has_ended_is_masked_after_a_day_and_gone_after_thirty() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &["--fixed-clock", "2030-01-01T00:00:00Z"]);
+    let body = json!({"to": "+12125550123", "metadata": {"note": "remember"}});
+    let id = server.post("/v1/verifications", &body).text("id");
+    let path = format!("/v1/verifications/{id}");
+    server.code_for("+12125550123");
+    server.advance(600 + 24 * 3600 - 1);
+    std::thread::sleep(Duration::from_secs(6)); // longer than the pause between two rounds of clearing up
+    assert_eq!(server.get(&path).json()["to"], "+12125550123");
+
+    server.advance(1);
+    let masked =
+        wait_for("the address goes", || server.get(&path).json(), |seen| seen["to"] != "+12125550123");
+    assert_eq!((&masked["status"], &masked["metadata"]), (&json!("expired"), &json!({})), "{masked}");
+
+    server.advance(29 * 24 * 3600);
+    wait_for("the rest goes", || server.get(&path).status, |status| *status == 404);
+    let list = server.get("/v1/verifications").json();
+    assert_eq!(list["data"], json!([]), "{list}");
+    server.stop();
+}
+
+/// Looks again and again until it is as wanted.
+fn wait_for<T: std::fmt::Debug>(what: &str, look: impl Fn() -> T, wanted: impl Fn(&T) -> bool) -> T {
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let seen = look();
+        if wanted(&seen) {
+            return seen;
+        }
+        assert!(Instant::now() < patience, "{what}: {seen:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Shows: O12.

@@ -10,6 +10,7 @@ mod dev;
 mod enumeration;
 mod faults;
 mod findings;
+mod fuzz;
 mod guessing;
 mod native;
 mod peer_faults;

@@ -1,16 +1,17 @@
-//! Every path of both wire APIs, for one canary.
+//! Every path of every wire API, for one canary.
 
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use super::dialects;
 use super::{Canary, KEYS, PURPOSE, ZAP_TOKEN};
-use crate::support::{Answer, Webhook, call};
+use crate::support::{Answer, Webhook, call, call_over_http_2};
 
 /// One answer.
 pub(super) struct Said {
     pub(super) answer: Answer,
-    /// The code, where it was asked for.
+    /// A code or a token, where it was asked for.
     pub(super) returned: Option<String>,
 }
 
@@ -21,12 +22,12 @@ impl Said {
     }
 }
 
-const JSON: &str = "Content-Type: application/json";
+pub(super) const JSON: &str = "Content-Type: application/json";
 
-struct Driver<'a> {
+pub(super) struct Driver<'a> {
     address: SocketAddr,
-    webhook: &'a Webhook,
-    canary: &'a Canary,
+    pub(super) webhook: &'a Webhook,
+    pub(super) canary: &'a Canary,
     said: Vec<Said>,
 }
 
@@ -34,7 +35,7 @@ struct Driver<'a> {
 pub(super) fn drive(address: SocketAddr, webhook: &Webhook, canary: &Canary) -> Vec<Said> {
     let mut driver = Driver { address, webhook, canary, said: Vec::new() };
     driver.own_code();
-    match canary.number / 2 % 10 {
+    match canary.number / 2 % 13 {
         0 => driver.drawn_code(),
         1 | 2 if canary.tenant() == 0 => driver.zap(),
         1 => driver.returned_code(),
@@ -45,17 +46,31 @@ pub(super) fn drive(address: SocketAddr, webhook: &Webhook, canary: &Canary) -> 
         6 => driver.unread(),
         7 => driver.looked_after(),
         8 => driver.erased(),
-        _ => driver.zap_refused(),
+        9 if canary.tenant() == 0 => driver.zap_refused(),
+        9 | 10 => dialects::crypterium(&mut driver),
+        11 => dialects::enduserapi(&mut driver),
+        _ => dialects::zitadel(&mut driver),
     }
     driver.said
 }
 
 impl Driver<'_> {
-    fn send(&mut self, method: &str, path: &str, headers: &[&str], body: &str) -> &Answer {
+    /// Whether its calls go over HTTP/2: some of each kind, but not what only HTTP/1 can say.
+    fn over_http_2(&self) -> bool {
+        self.canary.number / 2 % 32 == 7 && self.canary.number / 2 % 13 != 6
+    }
+
+    pub(super) fn send(&mut self, method: &str, path: &str, headers: &[&str], body: &str) -> &Answer {
+        let call = if self.over_http_2() { call_over_http_2 } else { call };
         let answer = call(self.address, method, path, headers, body).unwrap();
         assert!(answer.status < 500, "{method} {path}: {answer:?}");
         self.said.push(Said { answer, returned: None });
         &self.said.last().unwrap().answer
+    }
+
+    /// Notes what the latest answer handed out: it must be found nowhere else.
+    pub(super) fn handed_out(&mut self, secret: &str) {
+        self.said.last_mut().unwrap().returned = Some(secret.to_owned());
     }
 
     fn authorization(&self) -> String {
@@ -139,7 +154,7 @@ impl Driver<'_> {
         let body = json!({"to": to, "purpose": "return", "delivery": "return"});
         let started = self.post("/v1/verifications", &body);
         let (id, code) = (started.text("id"), started.text("code"));
-        self.said.last_mut().unwrap().returned = Some(code.clone());
+        self.handed_out(&code);
         assert_eq!(self.check(&id, &code)["valid"], true);
     }
 

@@ -2,6 +2,7 @@
 //! talkative; then none of them is in the log, the metrics, the answers that have no business with
 //! them, the store, its write-ahead log, or a backup. Nor is any key.
 
+mod dialects;
 mod drive;
 mod needles;
 
@@ -22,6 +23,11 @@ const CANARIES: usize = 1000;
 /// not turn up by chance; the others' have six digits, as usual.
 const KEYS: [&str; 2] = ["csk_canary_letters_2vhq7yd4", "csk_canary_digits_9bnk3xwf"];
 const ZAP_TOKEN: &str = "zap-canary-token-6tzr8mpc";
+/// The merchants of crypterium, for each tenant; no secret.
+const MERCHANTS: [&str; 2] = ["00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"];
+const USER_DOMAIN_SECRETS: [&str; 2] =
+    ["enduserapi-canary-secret-letters-8xkq2mzt", "enduserapi-canary-secret-digits-1wpc7rvn"];
+const ZITADEL_TOKENS: [&str; 2] = ["zitadel-canary-token-letters-3hjb", "zitadel-canary-token-digits-0yfu"];
 const HOOK_KEY: &str = "hook-canary-key-5jgw1sle";
 const HOOK_PATH: &str = "path-canary-token-4fkd0uxa";
 /// Stands in the store in clear, to show that the search finds what is there.
@@ -58,6 +64,11 @@ impl Canary {
         self.number % 2
     }
 
+    /// A number, if only one of its own beside a mailbox.
+    fn phone(&self) -> String {
+        if self.to.contains('@') { format!("+4477011{:05}", self.number) } else { self.to.clone() }
+    }
+
     /// How it is recognised: a number without its country code, a mailbox without its domain.
     fn recognised(&self) -> &str {
         self.to.strip_prefix("+44").unwrap_or_else(|| self.to.split('@').next().unwrap())
@@ -90,11 +101,13 @@ fn installation(webhook: &Webhook) -> Installation {
         code_length = 10
         cool_downs_seconds = [0]
         allow_custom_codes = true
+        limits.client_starts_per_hour = 0
 
         [[tenants]]
         id = "digits"
         brand = "Digits"
         policy.allow_custom_codes = true
+        policy.limits.client_starts_per_hour = 0
         api_keys = [{{ name = "k", sha256 = "{}", scopes = ["verify", "read-code", "admin"] }}]
 
         [dialects.zap]
@@ -104,6 +117,33 @@ fn installation(webhook: &Webhook) -> Installation {
         hashes[0],
         hashes[1],
     ));
+    for (n, tenant) in ["letters", "digits"].into_iter().enumerate() {
+        installation.configure_more(&format!(
+            r#"
+            [[dialects.crypterium.merchants]]
+            id = "{}"
+            tenant = "{tenant}"
+            signature = "off"
+
+            [[dialects.enduserapi.user_domains]]
+            user_domain = "domain-{n}"
+            tenant = "{tenant}"
+            secret = "{}"
+            countries = ["44"]
+
+            [[dialects.zitadel.tokens]]
+            tenant = "{tenant}"
+            organization = "{}"
+            user = "service"
+            role = "org_owner"
+            token = "{}"
+            "#,
+            MERCHANTS[n],
+            USER_DOMAIN_SECRETS[n],
+            100 + n,
+            ZITADEL_TOKENS[n],
+        ));
+    }
     installation
 }
 
@@ -134,7 +174,7 @@ fn drive_all(address: SocketAddr, webhook: &Webhook, canaries: &[Canary]) -> Vec
     })
 }
 
-/// Shows: I9, N11, A18, O10.
+/// Shows: I9, N11, A18, O10, P1, P30.
 #[test]
 fn no_code_no_recipient_and_no_key_leaves_a_trace() {
     let webhook = Webhook::start();
@@ -163,10 +203,13 @@ fn no_code_no_recipient_and_no_key_leaves_a_trace() {
     fill(&mut codes, &mut canaries.iter().flat_map(|c| [&*c.own, &*c.guess]));
     fill(&mut codes, &mut sent.iter().map(String::as_str).chain(returned));
     fill(&mut recipients, &mut canaries.iter().map(Canary::recognised));
+    let numbers: Vec<_> = canaries.iter().map(Canary::phone).collect();
+    fill(&mut recipients, &mut numbers.iter().filter_map(|number| number.strip_prefix("+44")));
     let lower: Vec<_> = canaries.iter().map(|c| c.recognised().to_lowercase()).collect();
     fill(&mut recipients, &mut lower.iter().map(String::as_str));
     let notes = canaries.iter().map(|c| &*c.note);
-    fill(&mut secrets, &mut KEYS.into_iter().chain([ZAP_TOKEN, HOOK_KEY, HOOK_PATH]).chain(notes));
+    let tokens = KEYS.into_iter().chain(USER_DOMAIN_SECRETS).chain(ZITADEL_TOKENS);
+    fill(&mut secrets, &mut tokens.chain([ZAP_TOKEN, HOOK_KEY, HOOK_PATH]).chain(notes));
     for key in key_file(&fs::read_to_string(installation.path("keys")).unwrap()) {
         secrets.add_bytes(&key);
     }
@@ -180,9 +223,12 @@ fn no_code_no_recipient_and_no_key_leaves_a_trace() {
         assert_eq!(control.in_bytes(store).len(), 1, "the store was not where it was looked for");
     }
     let request = said.iter().rev().find_map(|said| said.answer.header("x-request-id")).unwrap();
-    assert!(
-        log.contains(request) && log.contains("TRACE") && metrics.contains("/v1/verifications/{id}/check")
-    );
+    assert!(log.contains(request) && log.contains("TRACE"));
+    for route in
+        ["/v1/verifications/{id}/check", "sendPhoneSmsCode", "/v2/mobile/phone/confirm", "/v2/users/"]
+    {
+        assert!(metrics.contains(route), "nothing came to {route}");
+    }
     let planted = format!("{log} to={} code={} key={}", canaries[7].to, canaries[7].own, KEYS[0]);
     assert!(all.iter().all(|needles| needles.in_text(&planted).len() == 1));
 

@@ -3,15 +3,16 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::journal::{Entry, Journal};
 use super::node::API_KEY;
 use super::phone::Phone;
+use super::ways::{Asked, Said, Way};
 
 /// A keep-alive connection. Any error means: no answer.
 pub(crate) struct Connection(BufReader<TcpStream>);
@@ -24,12 +25,21 @@ impl Connection {
         Some(Self(BufReader::new(stream)))
     }
 
-    /// Sends a request and reads its answer; `None` when there was none.
+    /// Sends a request of the native API and reads its answer; `None` when there was none.
     pub(crate) fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
-        let body = body.map(Value::to_string).unwrap_or_default();
+        self.send(method, path, &format!("Authorization: Bearer {API_KEY}\r\n"), body.unwrap_or(&Value::Null))
+    }
+
+    /// Posts with these lines in the head; `null` is no body.
+    pub(super) fn post(&mut self, path: &str, head: &str, body: &Value) -> Option<(u16, Value)> {
+        self.send("POST", path, head, body)
+    }
+
+    fn send(&mut self, method: &str, path: &str, head: &str, body: &Value) -> Option<(u16, Value)> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {API_KEY}\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: test\r\n{head}{kind}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         self.0.get_mut().write_all(request.as_bytes()).ok()?;
@@ -60,8 +70,8 @@ fn read_line(reader: &mut impl BufRead) -> Option<String> {
     (read && line.ends_with('\n')).then(|| line.trim_end().to_owned())
 }
 
-/// Starts, guesses wrong, guesses right, asks again: until told to stop. The journal says what was
-/// acknowledged.
+/// Asks for codes over all wire APIs, sends them again, guesses, up to two guesses more than there may be:
+/// until told to stop. The journal says what was acknowledged.
 pub(crate) fn press(address: SocketAddr, phone: &Phone, stop: &AtomicBool, seed: u64) -> Journal {
     let (mut journal, mut chance) = (Journal::default(), StdRng::seed_from_u64(seed));
     let mut connection = Connection::open(address);
@@ -74,53 +84,43 @@ pub(crate) fn press(address: SocketAddr, phone: &Phone, stop: &AtomicBool, seed:
             connection = Connection::open(address);
             continue;
         };
+        let way = Way::LOAD[chance.random_range(0..Way::LOAD.len())];
         let kind = ["quick", "quick", "quick", "flaky", "late", "down"][chance.random_range(0..6)];
-        let to = format!("{kind}-{seed}-{n}@example.com");
-        let Some((status, started)) = alive.call("POST", "/v1/verifications", Some(&json!({ "to": to })))
-        else {
-            connection = None;
-            continue;
-        };
-        assert!(status == 201 || status == 503, "{status} {started}");
-        if status == 503 {
-            continue;
+        let mailbox = format!("{kind}-{seed}-{n}@example.com");
+        match Asked::ask(alive, way, &mailbox) {
+            None => connection = None,
+            Some(Err(_not_ready)) => {}
+            Some(Ok(asked)) => {
+                let mut entry = Entry::new(asked);
+                if use_it(alive, phone, &mut entry, &mut chance).is_none() {
+                    connection = None;
+                }
+                journal.push(entry);
+            }
         }
-        let mut entry = Entry::started(&to, &started);
-        if guess_until_done(alive, phone, &mut entry, &mut chance).is_none() {
-            connection = None;
-        }
-        journal.push(entry);
     }
     journal
 }
 
-/// Some wrong guesses, then the right one twice; `None` as soon as an answer is missing.
-fn guess_until_done(
-    connection: &mut Connection,
-    phone: &Phone,
-    entry: &mut Entry,
-    chance: &mut StdRng,
-) -> Option<()> {
-    let Some(code) = wait_for_code(phone, &entry.to) else { return Some(()) };
-    for _ in 0..chance.random_range(0..3) {
-        entry.check(connection, if code == "000000" { "000001" } else { "000000" })?;
+/// Some resends, some wrong guesses, then the right one twice; `None` as soon as an answer is missing.
+fn use_it(connection: &mut Connection, phone: &Phone, entry: &mut Entry, chance: &mut StdRng) -> Option<()> {
+    let patience = if entry.asked.to.starts_with(['q', '+']) { 500 } else { 0 };
+    let Some(code) = entry.asked.code(phone, Duration::from_millis(patience)) else { return Some(()) };
+    for _ in 0..[0, 0, 1, 6][chance.random_range(0..4)] {
+        entry.resend(connection)?;
+    }
+    for _ in 0..[0, 1, 2, MOST_GUESSES + 2][chance.random_range(0..4)] {
+        entry.guess_wrong(connection, &code)?;
     }
     if chance.random_bool(0.5) {
-        entry.check(connection, &code)?;
-        entry.check(connection, &code)?;
+        for _ in 0..2 {
+            if entry.guess_right(connection, &code)? == Said::Unavailable {
+                break;
+            }
+        }
     }
     Some(())
 }
 
-fn wait_for_code(phone: &Phone, to: &str) -> Option<String> {
-    let patience = Instant::now() + Duration::from_millis(if to.starts_with("quick") { 500 } else { 0 });
-    loop {
-        if let Some(code) = phone.code_for(to) {
-            return Some(code);
-        }
-        if Instant::now() >= patience {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
+/// How many guesses a verification may be charged for.
+pub(super) const MOST_GUESSES: u64 = 5;

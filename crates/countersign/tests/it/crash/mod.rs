@@ -1,5 +1,6 @@
-//! Killed under load, again and again: nothing that was acknowledged is lost, no code is good twice,
-//! no message is submitted more than three times or after its code is dead.
+//! Killed under load over all wire APIs, again and again: nothing that was acknowledged is lost, no code is good
+//! twice, no sixth guess is compared, no sixth message is accepted, no signed request is taken twice, no message
+//! is submitted more than three times or after its code is dead.
 //!
 //! The clients keep a journal of what was acknowledged to them; the phone (a webhook receiver of the
 //! test's own) keeps one of what was submitted. After each restart both are compared with the store,
@@ -9,6 +10,7 @@ pub(crate) mod client;
 mod journal;
 pub(crate) mod node;
 pub(crate) mod phone;
+mod ways;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +22,7 @@ use rand::{RngExt, SeedableRng};
 use journal::Journal;
 use node::Node;
 use phone::Phone;
+use ways::Way;
 
 /// How many clients press at the same time.
 const CLIENTS: usize = 8;
@@ -30,7 +33,7 @@ fn cycles() -> u32 {
         .map_or(50, |n| n.parse().expect("COUNTERSIGN_CRASH_CYCLES is a number"))
 }
 
-/// Shows: I1, I3, I4, R1.
+/// Shows: I1, I2, I3, I4, R1, A8.
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_happens_twice_when_the_node_is_killed_under_load() {
     let phone = Arc::new(Phone::start());
@@ -50,22 +53,29 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice_when_the_node_is_kille
         std::thread::sleep(Duration::from_millis(chance.random_range(150..600)));
         running.kill();
         stop.store(true, Ordering::Relaxed);
-        let fresh: Vec<Journal> =
+        let mut fresh: Vec<Journal> =
             clients.into_iter().map(|c| c.join().expect("a client does not panic")).collect();
         let survivor = node.start();
-        for journal in &fresh {
+        for journal in &mut fresh {
             journal.compare_with(survivor.address(), &phone);
+            journal.go_on(survivor.address(), &phone);
         }
         survivor.kill();
         journals.extend(fresh);
     }
     let started: usize = journals.iter().map(Journal::len).sum();
     assert!(started > 20 * cycles() as usize, "the load was too thin to prove anything: {started} starts");
+    for way in Way::LOAD {
+        let of_way: usize = journals.iter().map(|journal| journal.count(way)).sum();
+        assert!(of_way > cycles() as usize / 2, "{way:?}: {of_way} starts");
+    }
+    let used_up: usize = journals.iter().map(Journal::used_up).sum();
+    assert!(used_up > cycles() as usize, "{used_up} used their guesses up");
 
     // Everything comes to an end: within two minutes of the last restart each message is with the
     // phone, given up with a reason, or expired (codes live 30 seconds here).
     let last = node.start();
-    for journal in &journals {
+    for journal in &mut journals {
         journal.compare_with(last.address(), &phone);
     }
     for journal in &journals {
@@ -73,7 +83,7 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice_when_the_node_is_kille
     }
     phone.submitted_at_most_three_times_each();
     for journal in &journals {
-        journal.nothing_was_submitted_after_its_code_was_dead(&phone);
+        journal.nothing_was_submitted_after_its_code_was_dead(last.address(), &phone);
     }
     println!("{} cycles, {started} starts, {} submissions", cycles(), phone.len());
 }

@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 pub(crate) const API_KEY: &str = "csk_for_the_crash_test_only_0000000000000000";
+pub(super) const ZAP_TOKEN: &str = "zap-for-the-crash-test-only";
+pub(super) const ZITADEL_TOKEN: &str = "zitadel-for-the-crash-test-only";
+pub(super) const MERCHANT: &str = "00000000-0000-0000-0000-000000000001";
+pub(super) const USER_DOMAIN: &str = "crash";
+pub(super) const USER_DOMAIN_SECRET: &str = "the secret of the user domain of the crash test";
 
 /// A folder with configuration, keys and the store; survives its node.
 pub(crate) struct Node {
@@ -37,13 +42,37 @@ impl Node {
             name = "phone"
             url = "http://{phone}/"
             signing_keys = ["a key for the crash test only"]
-            channels = ["email"]
+            channels = ["email", "sms"]
 
             [[tenants]]
             id = "t"
             brand = "Crash"
-            policy.window_seconds = 30
-            api_keys = [{{ name = "test", sha256 = "{hash}", scopes = ["verify"] }}]
+            api_keys = [{{ name = "test", sha256 = "{hash}", scopes = ["verify", "admin"] }}]
+            [tenants.policy]
+            window_seconds = 30
+            cool_downs_seconds = [0]
+            limits.client_starts_per_hour = 0
+
+            [dialects.zap]
+            tokens = [{{ tenant = "t", token = "{ZAP_TOKEN}" }}]
+
+            [[dialects.crypterium.merchants]]
+            id = "{MERCHANT}"
+            tenant = "t"
+            signature = "off"
+
+            [[dialects.enduserapi.user_domains]]
+            user_domain = "{USER_DOMAIN}"
+            tenant = "t"
+            secret = "{USER_DOMAIN_SECRET}"
+            countries = ["44"]
+
+            [[dialects.zitadel.tokens]]
+            tenant = "t"
+            organization = "1"
+            user = "service"
+            role = "org_owner"
+            token = "{ZITADEL_TOKEN}"
             "#
         );
         std::fs::write(node.path("c.toml"), configuration).expect("written");

@@ -93,7 +93,9 @@ fn take(
     reader.read_exact(&mut body).ok()?;
     let body: serde_json::Value = serde_json::from_slice(&body).expect("the webhook posts JSON");
     let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
-    let (to, code) = (text(&body["contextInfo"]["recipientEmailAddress"]), text(&body["args"]["code"]));
+    let context = &body["contextInfo"];
+    let to = context.get("recipientEmailAddress").unwrap_or(&context["recipientPhoneNumber"]);
+    let (to, code) = (text(to), text(&body["args"]["code"]));
     let seen = {
         let mut all = submissions.lock().unwrap();
         let seen = all.iter().filter(|s| s.message == message).count();

@@ -84,7 +84,7 @@ async fn guesses_are_capped_per_recipient_over_all_verifications() {
 /// Peer fault 23: newer APIs of the same product went around the lock-out.
 /// Peer fault 27: one path to the check had no limit at all.
 #[tokio::test]
-async fn every_dialect_counts_in_the_same_ledger() {
+async fn zap_counts_in_the_native_apis_ledger() {
     let app = TestApp::new();
     zap(&app, "/v1/otp/", json!({"userId": "ann", "email": MAILBOX})).await;
     let guess = json!({"identity": MAILBOX, "otp": wrong(&app.code().await)});

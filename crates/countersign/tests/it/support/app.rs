@@ -39,6 +39,7 @@ pub(crate) struct TestApp {
     /// Whether anything may have been queued since the last look.
     unlooked: AtomicBool,
     engine: Arc<dyn Engine>,
+    has_store: bool,
     /// Holds the store of an engine that has one.
     _folder: Option<tempfile::TempDir>,
 }
@@ -53,14 +54,18 @@ impl TestApp {
     pub(crate) fn on_sqlite() -> Self {
         let (folder, keys) = (tempfile::tempdir().unwrap(), Arc::new(keys()));
         let path = folder.path().join("store.db");
-        let options = SqliteOptions::default();
-        let engine = SqliteEngine::open(&path, Arc::clone(&keys), options, ManualClock::START).unwrap();
+        let sealing = Arc::clone(&keys);
+        // Outside the test's runtime, which could not hand answers out while the test is dropped.
+        let open = move || SqliteEngine::open(&path, sealing, SqliteOptions::default(), ManualClock::START);
+        let engine = std::thread::spawn(open).join().unwrap().unwrap();
         Self::over(Arc::new(engine), keys, Some(folder))
     }
 
     /// Over a store that does not answer.
     pub(crate) fn without_store() -> Self {
-        Self::over(Arc::new(Down), Arc::new(keys()), None)
+        let mut app = Self::over(Arc::new(Down), Arc::new(keys()), None);
+        app.has_store = false;
+        app
     }
 
     /// Over the reference engine, with a configuration of the test's own.
@@ -99,7 +104,16 @@ impl TestApp {
         });
         let dispatcher = Arc::clone(&service.dispatcher);
         let api = service.router(Readiness::default(), None, None).unwrap();
-        Self { api, dispatcher, provider, clock, unlooked: AtomicBool::new(false), engine, _folder: folder }
+        Self {
+            api,
+            dispatcher,
+            provider,
+            clock,
+            unlooked: AtomicBool::new(false),
+            engine,
+            has_store: true,
+            _folder: folder,
+        }
     }
 
     /// A call with the demo key.
@@ -189,16 +203,37 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        if std::thread::panicking() || !self.unlooked.load(Ordering::Relaxed) {
+        if std::thread::panicking() || !self.has_store || !self.unlooked.load(Ordering::Relaxed) {
             return;
         }
         let (engine, now) = (Arc::clone(&self.engine), self.clock.now());
         // A thread of its own: this one may be inside a runtime.
         let claimed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let claimed = runtime.block_on(engine.claim_messages(1, Duration::from_secs(1), now));
-            claimed.map_or(0, |messages| messages.len()) // no store, no messages
+            runtime.block_on(engine.claim_messages(1, Duration::from_secs(1), now)).map(|m| m.len())
         });
-        assert_eq!(claimed.join().unwrap(), 0, "the test did not look at a message that was queued");
+        assert_eq!(claimed.join().unwrap(), Ok(0), "the test did not look at a message that was queued");
+    }
+}
+
+/// The guard of the tests sees what it is there for, over either engine.
+mod guard {
+    use super::TestApp;
+
+    async fn starts_and_does_not_look(app: TestApp) {
+        let started = app.post("/v1/verifications", serde_json::json!({"to": "+12125550123"})).await;
+        assert_eq!(started.status, 201);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "did not look at a message")]
+    async fn a_message_that_nobody_looks_at_fails_the_test() {
+        starts_and_does_not_look(TestApp::new()).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "did not look at a message")]
+    async fn a_message_that_nobody_looks_at_fails_the_test_on_disk_too() {
+        starts_and_does_not_look(TestApp::on_sqlite()).await;
     }
 }

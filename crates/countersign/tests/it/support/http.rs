@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::time::Duration;
 
@@ -50,6 +51,32 @@ pub(crate) fn call(
     exchange(address, &request(method, path, headers, body.as_bytes()))
 }
 
+/// One call over HTTP/2, by curl; an error when there is no whole answer.
+pub(crate) fn call_over_http_2(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> std::io::Result<Answer> {
+    let url = format!("http://{address}{path}");
+    let mut curl = Command::new("curl");
+    curl.args(["--http2-prior-knowledge", "--noproxy", "*", "-sSig", "--path-as-is", "--max-time", "60"]);
+    curl.args(["-X", method, &url]).args(headers.iter().flat_map(|header| ["-H", header]));
+    if !body.is_empty() {
+        curl.args(["--data-binary", "@-"]);
+    }
+    let mut curl = curl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    curl.stdin.take().expect("piped").write_all(body.as_bytes())?;
+    let output = curl.wait_with_output()?;
+    let answer = output.stdout;
+    if output.status.success() && answer.starts_with(b"HTTP/2 ") {
+        parse(&answer)
+    } else {
+        Err(std::io::Error::other(format!("curl: {}", output.status)))
+    }
+}
+
 /// The bytes of a request that ends its connection.
 pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let length = format!("Content-Length: {}", body.len());
@@ -95,8 +122,12 @@ fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
 fn read(mut stream: TcpStream) -> std::io::Result<Answer> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
+    parse(&answer)
+}
+
+fn parse(answer: &[u8]) -> std::io::Result<Answer> {
     // gRPC-Web marks its last frame with a byte that is no text.
-    let answer = String::from_utf8_lossy(&answer);
+    let answer = String::from_utf8_lossy(answer);
     let incomplete = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(incomplete)?;
     let mut lines = head.split("\r\n");

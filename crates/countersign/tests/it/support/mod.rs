@@ -8,7 +8,7 @@ mod signed;
 mod webhook;
 
 pub(crate) use app::{DEMO, TestApp};
-pub(crate) use http::{Answer, at_once, call, request};
+pub(crate) use http::{Answer, at_once, call, call_over_http_2, request};
 pub(crate) use program::{Installation, Server, keys, program};
 pub(crate) use signed::signed;
 pub(crate) use webhook::Webhook;

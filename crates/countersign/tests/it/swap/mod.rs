@@ -88,6 +88,7 @@ async fn a_code_is_refused_under_every_verification_but_its_own() {
 }
 
 /// Two wire APIs may have one name for what a code is for: crypterium's sign-ups and a native purpose.
+/// Shows: A6.
 #[tokio::test]
 async fn a_code_is_refused_over_another_wire_api_that_has_the_same_purpose() {
     for (issued, other) in twins() {

@@ -187,6 +187,12 @@ impl App {
         Reply { status, headers, body }
     }
 
+    /// Requests come from here, with nothing in between.
+    pub(super) fn comes_directly_from(&mut self, ip: &str) {
+        let ip: IpAddr = ip.parse().unwrap();
+        self.client = Some(ClientAddr { ip, through_proxy: false });
+    }
+
     /// Requests come from here, through a trusted proxy.
     pub(super) fn comes_from(&mut self, ip: &str) {
         let ip: IpAddr = ip.parse().unwrap();

@@ -66,6 +66,7 @@ impl App {
         let tokens = json!([
             { "tenant": "acme", "token": TOKEN },
             { "tenant": "acme", "token": "check-only", "scopes": ["check"] },
+            { "tenant": "acme", "token": "start-only", "scopes": ["start"] },
             { "tenant": "other", "token": "other-token" },
         ]);
         section["tokens"] = tokens;
