@@ -26,6 +26,7 @@ pub mod nonces;
 pub mod outbox;
 pub mod policy;
 pub mod provider;
+pub mod rate;
 pub mod recipient;
 pub mod template;
 pub mod tenant;

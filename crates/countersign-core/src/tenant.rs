@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::names::{Locale, TenantId};
 use crate::policy::Policy;
+use crate::rate::{Meter, Rate};
 use crate::recipient::Recipient;
+use crate::time::Timestamp;
 use crate::verifications::region_allowed;
 
 /// An application or customer.
@@ -21,6 +24,8 @@ pub struct Tenant {
     pub policy: Policy,
     /// Whether its calls are refused.
     pub disabled: bool,
+    /// How many requests it may make; `None` for as many as it likes.
+    pub rate: Option<Rate>,
 }
 
 impl Tenant {
@@ -33,22 +38,40 @@ impl Tenant {
 
 /// All tenants of the installation.
 #[derive(Clone, Debug, Default)]
-pub struct Tenants(HashMap<TenantId, Arc<Tenant>>);
+pub struct Tenants(HashMap<TenantId, Entry>);
+
+/// A tenant, and what it has used of its rate.
+#[derive(Clone, Debug)]
+struct Entry {
+    tenant: Arc<Tenant>,
+    meter: Arc<Meter>,
+}
 
 impl Tenants {
     /// The tenant of that id.
     pub fn get(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
-        self.0.get(id)
+        self.0.get(id).map(|entry| &entry.tenant)
+    }
+
+    /// Counts a request of a tenant, or says how long to wait.
+    ///
+    /// # Errors
+    /// The tenant asks more than its rate allows.
+    pub fn admit(&self, id: &TenantId, now: Timestamp) -> Result<(), Duration> {
+        let entry = self.0.get(id);
+        let metered = entry.and_then(|entry| Some((entry.tenant.rate?, &entry.meter)));
+        metered.map_or(Ok(()), |(rate, meter)| meter.admit(rate, now))
     }
 
     /// All tenants, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Tenant>> {
-        self.0.values()
+        self.0.values().map(|entry| &entry.tenant)
     }
 }
 
 impl FromIterator<Tenant> for Tenants {
     fn from_iter<I: IntoIterator<Item = Tenant>>(tenants: I) -> Self {
-        Self(tenants.into_iter().map(|t| (t.id.clone(), Arc::new(t))).collect())
+        let entry = |tenant: Tenant| Entry { tenant: Arc::new(tenant), meter: Arc::default() };
+        Self(tenants.into_iter().map(|tenant| (tenant.id.clone(), entry(tenant))).collect())
     }
 }

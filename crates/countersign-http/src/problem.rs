@@ -127,7 +127,7 @@ kinds! {
         "The service met a state that it did not expect. It has been logged under the answer's `X-Request-Id`."
         "Report the `X-Request-Id` to whoever operates the service."
     Unavailable "unavailable" 503 "The service cannot do this now"
-        "The store is down or busy beyond its bounds. Nothing was approved and nothing sent, unless an earlier try of the same request succeeded."
+        "The store is down or busy beyond its bounds, or the tenant makes more requests than its rate allows. Nothing was approved and nothing sent, unless an earlier try of the same request succeeded."
         "Repeat the request after `Retry-After` seconds, with the same `Idempotency-Key`."
 }
 
@@ -221,7 +221,7 @@ impl Problem {
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         let detail = match &error {
-            StorageError::Overloaded => "more is being asked than the store can take",
+            StorageError::Overloaded => "more is being asked than can be taken now",
             // A damaged row is the same to the caller: not approved, not sent, and not its doing.
             StorageError::Unavailable(_) | StorageError::Corrupt { .. } => "the store does not answer",
         };

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use countersign_core::directory::Directories;
+use countersign_core::engine::StorageError;
 use countersign_core::nonces::Nonces;
-use countersign_core::tenant::Tenants;
+use countersign_core::tenant::{Tenant, Tenants};
 use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 
@@ -25,4 +26,18 @@ pub struct Services {
     pub tenants: Arc<Tenants>,
     /// The way to tenants' own endpoints.
     pub hooks: Arc<dyn HookClient>,
+}
+
+impl Services {
+    /// Counts a request of a tenant, before it costs the other tenants anything.
+    ///
+    /// # Errors
+    /// [`StorageError::Overloaded`]: the tenant asks more than its rate allows.
+    pub(crate) fn admit(&self, tenant: &Tenant) -> Result<(), StorageError> {
+        self.tenants.admit(&tenant.id, self.verifications.now()).map_err(|_| {
+            metrics::counter!("countersign_requests_over_rate_total", "tenant" => tenant.id.to_string())
+                .increment(1);
+            StorageError::Overloaded
+        })
+    }
 }

@@ -71,8 +71,32 @@ pub struct ListQuery {
     pub before: Option<VerificationId>,
     /// At most so many.
     pub limit: u32,
+    /// Of all addresses: looks at no more than so many.
+    pub looks: u32,
     /// The present instant.
     pub now: Timestamp,
+}
+
+impl ListQuery {
+    /// How many verifications a list of all addresses may look at: some milliseconds of a reader. A tenant
+    /// may have millions, and none that stands as it is asked for.
+    pub const LOOKS: u32 = 10_000;
+
+    /// Whether it asks for this verification, going by how that stands now.
+    pub fn wants(&self, verification: &Verification) -> bool {
+        self.before.is_none_or(|before| verification.id < before)
+            && self.identity.is_none_or(|identity| verification.destination(&identity).is_some())
+            && self.status.is_none_or(|status| verification.status_at(self.now) == status)
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct VerificationPage {
+    /// What was found, newest first.
+    pub found: Vec<Verification>,
+    /// The last one looked at, where the query's looks ended before its limit and before the list.
+    pub go_on: Option<VerificationId>,
 }
 
 /// An administrator's act on one recipient.
@@ -134,8 +158,8 @@ pub trait Engine: Send + Sync + 'static {
         id: VerificationId,
     ) -> Result<Option<VerificationRecord>, StorageError>;
 
-    /// A tenant's verifications, newest first.
-    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Vec<Verification>, StorageError>;
+    /// A tenant's verifications, newest first: those that the query [wants](ListQuery::wants).
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<VerificationPage, StorageError>;
 
     /// A recipient's ledger; the default when nothing is known.
     async fn recipient(
@@ -172,7 +196,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Waits until messages may be due: queued since the last call, or `timeout` has passed.
     async fn messages_queued(&self, timeout: Duration);
 
-    /// Clears up to `limit` rows whose time has come: [`crate::verification::sweep`].
+    /// Clears up to `limit` rows of each kind whose time has come: [`crate::verification::sweep`]. No kind
+    /// waits for another: verifications, ledgers of recipients and of clients, stored answers, nonces.
     async fn sweep(&self, limit: u32, now: Timestamp) -> Result<SweepReport, StorageError>;
 
     /// Writes to the store and waits until that is durable.

@@ -25,6 +25,7 @@ pub fn tenant(id: &str) -> Tenant {
         locale: Locale::parse("en").expect("a language"),
         policy: Policy::default(),
         disabled: false,
+        rate: None,
     }
 }
 

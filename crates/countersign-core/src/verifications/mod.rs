@@ -16,7 +16,7 @@ use crate::audit::AuditEvent;
 use crate::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, DestinationRequest,
     Engine, IdempotencyClaim, Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
-    StartCommand, StorageError, UserAddress, UserKey, VerificationRecord,
+    StartCommand, StorageError, UserAddress, UserKey, VerificationPage, VerificationRecord,
 };
 use crate::entropy::Entropy;
 use crate::ids::VerificationId;
@@ -263,9 +263,10 @@ impl Verifications {
             before: None,
             // One per purpose.
             limit: 50,
+            looks: ListQuery::LOOKS,
             now: self.clock.now(),
         };
-        for running in self.engine.list(&tenant.id, query).await? {
+        for running in self.engine.list(&tenant.id, query).await?.found {
             if running.purpose == *purpose {
                 self.cancel(tenant, running.id).await?;
             }
@@ -285,7 +286,8 @@ impl Verifications {
         self.engine.verification(&tenant.id, id).await
     }
 
-    /// The tenant's verifications, newest first: at most `limit`, only those opened before `before`.
+    /// The tenant's verifications, newest first: at most `limit`, only those opened before `before`. Of all
+    /// addresses it may be fewer although there are more: see [`VerificationPage`].
     ///
     /// # Errors
     /// The store is unavailable.
@@ -296,11 +298,10 @@ impl Verifications {
         status: Option<Status>,
         before: Option<VerificationId>,
         limit: u32,
-    ) -> Result<Vec<Verification>, StorageError> {
+    ) -> Result<VerificationPage, StorageError> {
         let identity = to.map(|recipient| recipient.keys(&tenant.id, &self.keys).identity);
-        self.engine
-            .list(&tenant.id, ListQuery { identity, status, before, limit, now: self.clock.now() })
-            .await
+        let (looks, now) = (ListQuery::LOOKS, self.clock.now());
+        self.engine.list(&tenant.id, ListQuery { identity, status, before, limit, looks, now }).await
     }
 
     /// What the ledger knows of a recipient, and the limits it counts against.

@@ -150,6 +150,7 @@ impl<N: Needs> FromRequestParts<Api> for Caller<N> {
         }
         let caller = Self { tenant, key, needs: PhantomData };
         caller.require(N::SCOPE)?;
+        api.services.admit(&caller.tenant)?;
         Ok(caller)
     }
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use countersign_core::engine::VerificationPage;
 use countersign_core::ids::VerificationId;
 use countersign_core::verification::Status;
 use data_encoding::BASE64URL_NOPAD;
@@ -27,7 +28,8 @@ const MAX_LIMIT: u32 = 100;
 #[schema(as = VerificationList)]
 pub(super) struct List {
     data: Vec<VerificationResource>,
-    /// Where to go on; `null` at the end.
+    /// Where to go on; `null` at the end. A page looks at a bounded number of verifications: by status it
+    /// may have fewer than `limit`, or none, and more behind it.
     #[schema(required = true)]
     next_cursor: Option<String>,
 }
@@ -61,10 +63,11 @@ pub(super) async fn list(
     let verifications = &api.services.verifications;
     let now = verifications.now();
     // One more than asked for tells whether there is another page.
-    let mut found = verifications.list(&caller.tenant, to.as_ref(), status, before, limit + 1).await?;
+    let VerificationPage { mut found, go_on } =
+        verifications.list(&caller.tenant, to.as_ref(), status, before, limit + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let next_cursor = found.last().filter(|_| more).map(|last| cursor(last.id));
+    let next_cursor = found.last().filter(|_| more).map(|last| last.id).or(go_on).map(cursor);
     let data =
         found.iter().map(|v| VerificationResource::of(verifications, v, now)).collect::<Result<_, _>>()?;
     Ok(json(StatusCode::OK, &List { data, next_cursor }))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_core::engine::StorageError;
+use countersign_core::names::TenantId;
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
@@ -71,8 +72,14 @@ impl<C> Port<C> {
         Self { calls }
     }
 
-    /// Has `act` carried out and waits for its answer, at most for `patience`.
-    pub(super) async fn call<A, F>(&self, lane: Lane, patience: Duration, act: F) -> Result<A, StorageError>
+    /// Has `act` carried out for a tenant (or for nobody) and waits for its answer, at most for `patience`.
+    pub(super) async fn call<A, F>(
+        &self,
+        lane: Lane,
+        whose: Option<&TenantId>,
+        patience: Duration,
+        act: F,
+    ) -> Result<A, StorageError>
     where
         A: Send + 'static,
         F: FnMut(&mut C) -> Result<A, Failure> + Send + 'static,
@@ -80,13 +87,17 @@ impl<C> Port<C> {
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + patience;
         let call = Box::new(Call { act, answer: None, reply, deadline });
-        self.calls.push(lane, call).map_err(|refused| match refused {
-            Refused::Full => {
-                metrics::counter!("countersign_store_overloaded_total").increment(1);
-                StorageError::Overloaded
-            }
+        let overloaded = || {
+            metrics::counter!("countersign_store_overloaded_total").increment(1);
+            StorageError::Overloaded
+        };
+        let out = self.calls.push(lane, whose, call).map_err(|refused| match refused {
+            Refused::Full => overloaded(),
             Refused::Closed(reason) => StorageError::Unavailable(reason),
         })?;
+        if let Some(another) = out {
+            another.finish(Err(overloaded()));
+        }
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(StorageError::Unavailable("the store is closing".into())),

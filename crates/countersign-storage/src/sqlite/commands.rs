@@ -2,22 +2,21 @@
 
 use countersign_core::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, IdempotencyClaim,
-    Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand, UserKey, resolve,
+    Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand, resolve,
 };
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::{DirectoryName, TenantId};
-use countersign_core::outbox::Abandoned;
+use countersign_core::names::TenantId;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::cancel::cancel as cancel_rule;
 use countersign_core::verification::check::{check as check_rule, newest};
 use countersign_core::verification::resend::resend as resend_rule;
 use countersign_core::verification::start::{StartState, start as start_rule};
-use countersign_core::verification::{Decision, RecipientLedger, erase as erase_rule};
+use countersign_core::verification::{Decision, RecipientLedger};
 
 use super::failure::{Failure, InTable};
 use super::session::Session;
 use super::unit::Unit;
-use super::{answers, directory, outbox, recipients};
+use super::{answers, recipients};
 
 /// Decides and writes, once per claim.
 fn decide<O: Answer>(
@@ -127,38 +126,6 @@ pub(super) fn release(session: &mut Session, command: &RecipientCommand) -> Resu
     recipients::put_ledger(unit.session, number, &command.keys.budget, &ledger);
     unit.session.append_audit(std::slice::from_ref(&command.audit))?;
     Ok(true)
-}
-
-/// Erases what identifies a recipient; counters stay.
-pub(super) fn erase(session: &mut Session, command: &RecipientCommand) -> Result<u32, Failure> {
-    let mut unit = Unit::new(session, &command.tenant, command.now)?;
-    let mut wiped = 0;
-    if let Some(number) = unit.number {
-        let users = directory::of_address(unit.session, number, &command.keys.identity)?;
-        let ring = unit.session.keys.clone();
-        let identity = &command.keys.identity;
-        let own = users.into_iter().flat_map(|(directory, user)| {
-            let before = ring.users_own_before_directories(&command.tenant, &user.id, identity);
-            let key = DirectoryName::parse(&directory).map(|directory| UserKey { directory, id: user.id });
-            key.ok().map(|key| ring.users_own(&command.tenant, &key, identity)).into_iter().chain([before])
-        });
-        let mut found = unit.all_of(identity)?;
-        for key in own {
-            found.extend(unit.all_of(&key)?);
-        }
-        for verification in found {
-            let erased = erase_rule(verification.clone(), unit.now);
-            unit.put_verification(number, &erased)?;
-            let seq = unit.seq(erased.id)?;
-            outbox::abandon_open(unit.session, seq, None, Abandoned::Superseded, unit.now)?;
-            answers::forget_recipient(unit.session, &erased)?;
-            wiped += u32::from(erased != verification);
-        }
-        directory::remove(unit.session, number, &command.keys.identity)?;
-    }
-    unit.session.advance_to(unit.now);
-    unit.session.append_audit(std::slice::from_ref(&command.audit))?;
-    Ok(wiped)
 }
 
 /// A recipient's ledger; the default when nothing is known.

@@ -52,12 +52,10 @@ pub(super) fn prove(session: &Session, tenant: i64, proven: &Proven, now: Timest
     Ok(())
 }
 
-/// Removes every user whose address it is, from all directories.
-pub(super) fn remove(session: &Session, tenant: i64, address: &RecipientKey) -> Result<(), Failure> {
-    for (directory, user) in of_address(session, tenant, address)? {
-        let sql = "DELETE FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
-        session.execute(sql, (tenant, directory, user.id))?;
-    }
+/// Removes a user, who may be of before directories.
+pub(super) fn remove(session: &Session, tenant: i64, directory: &str, id: &[u8; 16]) -> Result<(), Failure> {
+    let sql = "DELETE FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
+    session.execute(sql, (tenant, directory, id))?;
     Ok(())
 }
 
@@ -79,16 +77,23 @@ pub(super) fn forget(session: &Session, limit: u32, now: Timestamp) -> Result<u3
     Ok(forgotten)
 }
 
-/// Every user whose address it is, with its directory: that of a user of before directories is empty.
-pub(super) fn of_address(
+/// One of the users whose address it is, in whatever directory: the same one, as long as it is there. That
+/// of a user of before directories is empty.
+pub(super) fn first_of_address(
     session: &Session,
     tenant: i64,
     address: &RecipientKey,
-) -> Result<Vec<(String, StoredUser)>, Failure> {
-    let sql = "SELECT directory, row FROM users WHERE tenant = ?1 AND email = ?2
-               UNION ALL
-               SELECT directory, row FROM users WHERE tenant = ?1 AND phone = ?2 AND email IS NOT ?2";
-    all(session, sql, (tenant, address.as_bytes()), read_filed)
+) -> Result<Option<(String, [u8; 16])>, Failure> {
+    for column in ["email", "phone"] {
+        let sql = format!(
+            "SELECT directory, id FROM users WHERE tenant = ?1 AND {column} = ?2 ORDER BY directory, id LIMIT 1"
+        );
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        if let Some(user) = session.find(&sql, (tenant, address.as_bytes()), read)? {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
 }
 
 /// Up to `limit` users that were written before there were directories.
@@ -138,11 +143,6 @@ fn all<T>(
 /// Reads `row`.
 pub(super) fn read(row: &rusqlite::Row<'_>) -> Result<StoredUser, Failure> {
     from_row(row.get_ref(0)?.as_blob()?).in_table("users")
-}
-
-/// Reads `directory, row`.
-fn read_filed(row: &rusqlite::Row<'_>) -> Result<(String, StoredUser), Failure> {
-    Ok((row.get(0)?, from_row(row.get_ref(1)?.as_blob()?).in_table("users")?))
 }
 
 fn write(session: &Session, tenant: i64, directory: &str, user: &StoredUser) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! The port, method by method: on which thread, how urgent, how long to wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,21 +8,21 @@ use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    StorageError, StoredUser, SweepReport, UserIndex, VerificationRecord,
+    StorageError, StoredUser, SweepReport, UserIndex, VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::{DeliveryReport, Message};
 use countersign_core::time::Timestamp;
-use countersign_core::verification::{RecipientLedger, Verification};
+use countersign_core::verification::RecipientLedger;
 
 use super::failure::Failure;
 use super::queue::Lane;
 use super::reader::Reader;
 use super::session::Session;
 use super::sweep::Room;
-use super::{SqliteEngine, commands, directory, nonces, outbox, reads, recipients, sweep};
+use super::{SqliteEngine, commands, directory, erase, nonces, outbox, reads, recipients, sweep};
 
 /// How many users are given their directory in one commit.
 const FILED_AT_ONCE: u32 = 256;
@@ -53,13 +54,23 @@ impl SqliteEngine {
         }
     }
 
-    /// A request that may write.
+    /// A tenant's request that may write.
     async fn write<A: Send + 'static>(
+        &self,
+        lane: Lane,
+        tenant: &TenantId,
+        act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
+    ) -> Result<A, StorageError> {
+        self.writer.call(lane, Some(tenant), self.options.request_patience, act).await
+    }
+
+    /// The same for the node itself.
+    async fn write_for_nobody<A: Send + 'static>(
         &self,
         lane: Lane,
         act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
     ) -> Result<A, StorageError> {
-        self.writer.call(lane, self.options.request_patience, act).await
+        self.writer.call(lane, None, self.options.request_patience, act).await
     }
 
     /// Writing that no request waits for.
@@ -68,36 +79,54 @@ impl SqliteEngine {
         lane: Lane,
         act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
     ) -> Result<A, StorageError> {
-        self.writer.call(lane, self.options.background_patience, act).await
+        self.writer.call(lane, None, self.options.background_patience, act).await
+    }
+
+    /// Does what a crash left of erasures, or a caller who did not wait.
+    async fn finish_erasures(&self, now: Timestamp) -> Result<(), StorageError> {
+        while !self.erasures.are_there() {
+            let part = move |session: &mut Session| erase::go_on_with_any(session, now);
+            let _turn = self.heavy.lock().await;
+            if self.write_in_background(Lane::Normal, part).await?.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn read<A: Send + 'static>(
         &self,
+        lane: Lane,
+        tenant: Option<&TenantId>,
         act: impl FnMut(&mut Reader) -> Result<A, Failure> + Send + 'static,
     ) -> Result<A, StorageError> {
         if let Some(reason) = self.shared.fatal_reason() {
             return Err(StorageError::Unavailable(reason));
         }
-        self.reader.call(Lane::Normal, self.options.request_patience, act).await
+        self.reader.call(lane, tenant, self.options.request_patience, act).await
     }
 }
 
 #[async_trait]
 impl Engine for SqliteEngine {
     async fn start(&self, mut command: StartCommand) -> Result<Idempotent<SendOutcome>, StorageError> {
-        self.write(Lane::Normal, move |session| commands::start(session, &mut command)).await
+        let tenant = command.tenant.clone();
+        self.write(Lane::Normal, &tenant, move |session| commands::start(session, &mut command)).await
     }
 
     async fn resend(&self, mut command: ResendCommand) -> Result<Idempotent<SendOutcome>, StorageError> {
-        self.write(Lane::Normal, move |session| commands::resend(session, &mut command)).await
+        let tenant = command.tenant.clone();
+        self.write(Lane::Normal, &tenant, move |session| commands::resend(session, &mut command)).await
     }
 
     async fn check(&self, mut command: CheckCommand) -> Result<Idempotent<CheckOutcome>, StorageError> {
-        self.write(Lane::Urgent, move |session| commands::check(session, &mut command)).await
+        let tenant = command.tenant.clone();
+        self.write(Lane::Urgent, &tenant, move |session| commands::check(session, &mut command)).await
     }
 
     async fn cancel(&self, mut command: CancelCommand) -> Result<CancelOutcome, StorageError> {
-        self.write(Lane::Urgent, move |session| commands::cancel(session, &mut command)).await
+        let tenant = command.tenant.clone();
+        self.write(Lane::Urgent, &tenant, move |session| commands::cancel(session, &mut command)).await
     }
 
     async fn verification(
@@ -105,19 +134,27 @@ impl Engine for SqliteEngine {
         tenant: &TenantId,
         id: VerificationId,
     ) -> Result<Option<VerificationRecord>, StorageError> {
-        let tenant = tenant.clone();
-        self.read(move |reader| reads::verification(reader.conn(), &tenant, id)).await
+        let asked = tenant.clone();
+        let read = move |reader: &mut Reader| reads::verification(reader.conn(), &asked, id);
+        self.read(Lane::Urgent, Some(tenant), read).await
     }
 
-    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Vec<Verification>, StorageError> {
-        let mut recent = Vec::new();
-        if let Some(identity) = query.identity {
-            let tenant = tenant.clone();
-            let joined = move |session: &mut Session| commands::joined_recently(session, &tenant, &identity);
-            recent = self.write(Lane::Normal, joined).await?;
-        }
-        let tenant = tenant.clone();
-        self.read(move |reader| reads::list(reader.conn(), &tenant, &query, &recent)).await
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<VerificationPage, StorageError> {
+        let asked = tenant.clone();
+        let Some(identity) = query.identity else {
+            // Goes with the call: a caller who leaves does not make room for another scan.
+            let turn = self.scans.turn(tenant, self.options.request_patience).await?;
+            let read = move |reader: &mut Reader| {
+                let _turn = &turn;
+                reads::list(reader.conn(), &asked, &query, &[])
+            };
+            return self.read(Lane::Normal, Some(tenant), read).await;
+        };
+        let owner = tenant.clone();
+        let joined = move |session: &mut Session| commands::joined_recently(session, &owner, &identity);
+        let recent = self.write(Lane::Normal, tenant, joined).await?;
+        let read = move |reader: &mut Reader| reads::list(reader.conn(), &asked, &query, &recent);
+        self.read(Lane::Urgent, Some(tenant), read).await
     }
 
     async fn recipient(
@@ -125,17 +162,35 @@ impl Engine for SqliteEngine {
         tenant: &TenantId,
         budget: &RecipientKey,
     ) -> Result<RecipientLedger, StorageError> {
-        let (tenant, budget) = (tenant.clone(), *budget);
+        let (asked, budget) = (tenant.clone(), *budget);
         // What is new is known to the writing thread alone.
-        self.write(Lane::Normal, move |session| commands::recipient(session, &tenant, &budget)).await
+        self.write(Lane::Normal, tenant, move |session| commands::recipient(session, &asked, &budget)).await
     }
 
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
-        self.write(Lane::Normal, move |session| commands::release(session, &command)).await
+        let tenant = command.tenant.clone();
+        self.write(Lane::Normal, &tenant, move |session| commands::release(session, &command)).await
     }
 
     async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError> {
-        self.write(Lane::Normal, move |session| commands::erase(session, &command)).await
+        let _under_way = self.erasures.begin();
+        let (command, mut wiped, mut begun) = (Arc::new(command), 0, false);
+        loop {
+            let of = command.clone();
+            let part = move |session: &mut Session| {
+                if begun { erase::go_on(session, &of) } else { erase::begin(session, &of) }
+            };
+            // One part at a time, whoever asks: many at once would be a long batch again.
+            let part = {
+                let _turn = self.heavy.lock().await;
+                self.write(Lane::Normal, &command.tenant, part).await?
+            };
+            wiped += part.wiped;
+            begun = true;
+            if part.over {
+                return Ok(wiped);
+            }
+        }
     }
 
     async fn claim_messages(
@@ -174,13 +229,17 @@ impl Engine for SqliteEngine {
         while !room.is_none() {
             let chunk = room.chunk();
             let clear = move |session: &mut Session| sweep::sweep(session, chunk, now);
-            let (report, used) = self.write_in_background(Lane::Normal, clear).await?;
+            let (report, used) = {
+                let _turn = self.heavy.lock().await;
+                self.write_in_background(Lane::Normal, clear).await?
+            };
             sum.expired += report.expired;
             sum.masked += report.masked;
             sum.deleted += report.deleted;
             sum.forgotten += report.forgotten;
             room = room.after(chunk, used);
         }
+        self.finish_erasures(now).await?;
         Ok(sum)
     }
 
@@ -189,7 +248,7 @@ impl Engine for SqliteEngine {
             session.advance_to(now);
             Ok(())
         };
-        self.write(Lane::Urgent, probe).await
+        self.write_for_nobody(Lane::Urgent, probe).await
     }
 
     async fn high_water(&self) -> Result<Option<Timestamp>, StorageError> {
@@ -202,8 +261,9 @@ impl Engine for SqliteEngine {
         directory: &DirectoryName,
         index: UserIndex,
     ) -> Result<Option<StoredUser>, StorageError> {
-        let (tenant, directory) = (tenant.clone(), directory.clone());
-        self.read(move |reader| reads::find_user(reader.conn(), &tenant, &directory, &index)).await
+        let (asked, directory) = (tenant.clone(), directory.clone());
+        let read = move |reader: &mut Reader| reads::find_user(reader.conn(), &asked, &directory, &index);
+        self.read(Lane::Urgent, Some(tenant), read).await
     }
 
     async fn put_user(
@@ -214,25 +274,26 @@ impl Engine for SqliteEngine {
         expected: Option<u64>,
         on_name: NameConflict,
     ) -> Result<PutUser, StorageError> {
-        let (tenant, into) = (tenant.clone(), directory.clone());
+        let (owner, into) = (tenant.clone(), directory.clone());
         let put =
-            move |session: &mut Session| directory::put(session, &tenant, &into, &user, expected, on_name);
-        self.write(Lane::Normal, put).await
+            move |session: &mut Session| directory::put(session, &owner, &into, &user, expected, on_name);
+        self.write(Lane::Normal, tenant, put).await
     }
 
     async fn spend_nonce(&self, mut command: NonceCommand) -> Result<NonceOutcome, StorageError> {
-        self.write(Lane::Normal, move |session| nonces::spend(session, &mut command)).await
+        let tenant = command.tenant.clone();
+        self.write(Lane::Normal, &tenant, move |session| nonces::spend(session, &mut command)).await
     }
 
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StorageError> {
-        self.write(Lane::Normal, move |session| session.append_audit(&events)).await
+        self.write_for_nobody(Lane::Normal, move |session| session.append_audit(&events)).await
     }
 
     async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
-        self.read(move |reader| reads::audit_entries(reader.conn(), after, limit)).await
+        self.read(Lane::Normal, None, move |reader| reads::audit_entries(reader.conn(), after, limit)).await
     }
 
     async fn audit_head(&self) -> Result<Option<SealedHead>, StorageError> {
-        self.read(move |reader| reads::audit_head(reader.conn())).await
+        self.read(Lane::Normal, None, move |reader| reads::audit_head(reader.conn())).await
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! Where to find what: [`open`] checks the file, the library and the keys; [`writer`] commits;
 //! [`mod@unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`],
-//! [`directory`], [`nonces`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision;
+//! [`directory`], [`nonces`], [`erase`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision;
 //! [`recipients`] is where ledgers stand, and in what order they get there.
 
 mod answers;
@@ -27,6 +27,7 @@ mod checkpoint;
 mod commands;
 mod directory;
 mod engine;
+mod erase;
 mod failure;
 mod files;
 mod fingerprints;
@@ -42,8 +43,10 @@ mod reader;
 mod reads;
 mod recipients;
 mod restore;
+mod scans;
 mod session;
 mod shared;
+mod shares;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -68,7 +71,9 @@ pub use open::OpenError;
 
 use calls::{Calls, Port};
 use checkpoint::{Checkpointer, Schedule, Stop};
+use erase::UnderWay;
 use reader::Reader;
+use scans::Scans;
 use session::Session;
 use shared::Shared;
 use threads::Threads;
@@ -86,6 +91,9 @@ pub struct SqliteOptions {
     pub queue_bound: usize,
     /// How many commands one commit may hold.
     pub batch_bound: usize,
+    /// After so much work within a batch the writer can be taken back to where it is: a command that fails
+    /// makes it repeat no more than that.
+    pub mark_every: Duration,
     /// How many threads read.
     pub readers: usize,
     /// After so many changes to what is known of recipients, these are sorted into their tree.
@@ -111,6 +119,7 @@ impl Default for SqliteOptions {
             background_patience: Duration::from_secs(30),
             queue_bound: 2_048,
             batch_bound: 256,
+            mark_every: Duration::from_millis(1),
             readers: 3,
             recipients_round: 32_768,
             cache_kib: 16 * 1024,
@@ -128,6 +137,10 @@ pub struct SqliteEngine {
     options: SqliteOptions,
     writer: Port<Session>,
     reader: Port<Reader>,
+    scans: Scans,
+    erasures: UnderWay,
+    /// Held while a command is carried out that takes the writer some milliseconds, so that no batch has two.
+    heavy: tokio::sync::Mutex<()>,
     shared: Arc<Shared>,
     threads: Threads,
 }
@@ -178,7 +191,8 @@ impl SqliteEngine {
             shared.clone(),
             checkpoints.clone(),
         );
-        let writer = Writer::new(session, to_write.clone(), shared.clone(), options.batch_bound);
+        let writer =
+            Writer::new(session, to_write.clone(), shared.clone(), options.batch_bound, options.mark_every);
         let written = checkpoints.clone();
         threads.spawn("store-writer", &shared, move || {
             writer.serve();
@@ -194,6 +208,9 @@ impl SqliteEngine {
             options,
             writer: Port::new(to_write),
             reader: Port::new(to_read),
+            scans: Scans::default(),
+            erasures: UnderWay::default(),
+            heavy: tokio::sync::Mutex::new(()),
             shared,
             threads,
         })

@@ -25,7 +25,7 @@ pub(super) const fn verification_of(message: i64) -> i64 {
     message >> OWN_BITS
 }
 
-/// What the writing thread remembers of the outbox. It is forgotten with a rollback.
+/// What the writing thread remembers of the outbox.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// Queued in this transaction and not written yet: most are claimed before it commits, and so are
@@ -34,13 +34,27 @@ pub(super) struct Outbox {
     /// Claimed and not reported yet, as they stand in their rows: what became of them can be written
     /// without reading them again.
     leased: HashMap<MessageId, Stored>,
+    /// What a rollback takes back, oldest first.
+    undo: Vec<Undo>,
 }
 
 /// A message and its number.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 struct Stored {
     seq: i64,
     message: Message,
+}
+
+/// One change in memory. A lease that was given up is not among them: what is not known of a message is
+/// read from its row.
+#[derive(Debug)]
+enum Undo {
+    /// A message was queued.
+    Queued,
+    /// The first one in the queue was written.
+    Written(Stored),
+    /// A message was leased.
+    Leased(MessageId),
 }
 
 /// Queues a message behind the others of its verification, of which there are `before` if that is
@@ -60,13 +74,16 @@ pub(super) fn queue(
         session.prepare(sql)?.query_row((first, last), |row| row.get(0))?
     };
     session.outbox.fresh.push_back(Stored { seq, message });
+    session.outbox.undo.push(Undo::Queued);
     Ok(())
 }
 
 /// Writes the messages that were queued and that nobody has claimed.
 pub(super) fn write_back(session: &mut Session) -> Result<(), Failure> {
     while let Some(fresh) = session.outbox.fresh.pop_front() {
-        insert(session, fresh.seq, &fresh.message)?;
+        let inserted = insert(session, fresh.seq, &fresh.message);
+        session.outbox.undo.push(Undo::Written(fresh));
+        inserted?;
         session.messages_are_due();
     }
     Ok(())
@@ -146,6 +163,7 @@ pub(super) fn claim(
     while claimed.len() < limit as usize
         && let Some(Stored { seq, message }) = session.outbox.fresh.pop_front()
     {
+        session.outbox.undo.push(Undo::Written(Stored { seq, message: message.clone() }));
         match outbox::claim(message, lease, now) {
             Claim::NotDue(message) | Claim::Finished(message) => insert(session, seq, &message)?,
             Claim::Submit(message) => {
@@ -162,6 +180,29 @@ pub(super) fn claim(
 impl Outbox {
     fn lease(&mut self, seq: i64, message: &Message) {
         self.leased.insert(message.id, Stored { seq, message: message.clone() });
+        self.undo.push(Undo::Leased(message.id));
+    }
+
+    /// This moment: how many changes there were.
+    pub(super) fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// What was changed is committed and stays.
+    pub(super) fn keep(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back what was changed since then.
+    pub(super) fn back_to(&mut self, mark: usize) {
+        while self.undo.len() > mark {
+            match self.undo.pop() {
+                Some(Undo::Queued) => drop(self.fresh.pop_back()),
+                Some(Undo::Written(fresh)) => self.fresh.push_front(fresh),
+                Some(Undo::Leased(message)) => drop(self.leased.remove(&message)),
+                None => {}
+            }
+        }
     }
 }
 
@@ -250,4 +291,16 @@ fn put(session: &mut Session, seq: i64, message: &Message) -> Result<(), Failure
 
 fn due_at(message: &Message) -> Option<i64> {
     message.due_at().map(Timestamp::as_millis)
+}
+
+/// Compares memory with the store, at the beginning of a transaction.
+#[cfg(test)]
+pub(super) fn agrees_with_store(session: &Session) -> Result<(), Failure> {
+    assert!(session.outbox.fresh.is_empty() && session.outbox.undo.is_empty());
+    for leased in session.outbox.leased.values() {
+        let sql = "SELECT row FROM messages WHERE seq = ?1";
+        let stored = session.find(sql, [leased.seq], |row| Ok(decode(row.get_ref(0)?.as_blob()?)))?;
+        assert_eq!(stored.flatten().as_ref(), Some(&leased.message));
+    }
+    Ok(())
 }

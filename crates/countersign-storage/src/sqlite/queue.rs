@@ -1,7 +1,11 @@
-//! A bounded queue with two lanes, between many callers and few threads.
+//! A bounded queue with lanes, between many callers and few threads, fair to all tenants.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use countersign_core::names::TenantId;
+
+use super::shares::Shares;
 
 /// How urgent a command is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,9 +31,10 @@ pub(super) enum Refused {
 }
 
 struct State<T> {
-    urgent: VecDeque<T>,
-    normal: VecDeque<T>,
-    last: VecDeque<T>,
+    owed: VecDeque<T>,
+    urgent: Shares<T>,
+    normal: Shares<T>,
+    last: Shares<T>,
     closed: Option<String>,
     /// How many threads wait for an item. Waking one costs a system call, also when there is none.
     waiting: usize,
@@ -37,7 +42,7 @@ struct State<T> {
 
 impl<T> State<T> {
     fn depth(&self) -> usize {
-        self.urgent.len() + self.normal.len() + self.last.len()
+        self.owed.len() + self.urgent.len() + self.normal.len() + self.last.len()
     }
 }
 
@@ -54,35 +59,43 @@ impl<T> Queue<T> {
     /// A queue that holds up to `bound` items per lane.
     pub(super) fn new(bound: usize) -> Self {
         let state = State {
-            urgent: VecDeque::new(),
-            normal: VecDeque::new(),
-            last: VecDeque::new(),
+            owed: VecDeque::new(),
+            urgent: Shares::default(),
+            normal: Shares::default(),
+            last: Shares::default(),
             closed: None,
             waiting: 0,
         };
         Self { state: Mutex::new(state), arrived: Condvar::new(), bound }
     }
 
-    /// Takes an item in, or says why not.
-    pub(super) fn push(&self, lane: Lane, item: T) -> Result<(), Refused> {
+    /// Takes an item of a tenant (or of nobody) in, or says why not. A full lane has room for a tenant
+    /// that has less than others in it: answers what another one's last item was, which is out now.
+    pub(super) fn push(&self, lane: Lane, whose: Option<&TenantId>, item: T) -> Result<Option<T>, Refused> {
         let mut state = self.state();
         if let Some(reason) = &state.closed {
             return Err(Refused::Closed(reason.clone()));
         }
         let items = match lane {
-            Lane::Owed | Lane::Urgent => &mut state.urgent,
-            Lane::Normal => &mut state.normal,
-            Lane::Last => &mut state.last,
+            Lane::Owed => None,
+            Lane::Urgent => Some(&mut state.urgent),
+            Lane::Normal => Some(&mut state.normal),
+            Lane::Last => Some(&mut state.last),
         };
-        if items.len() >= self.bound && lane != Lane::Owed {
-            return Err(Refused::Full);
+        let mut out = None;
+        if let Some(items) = items {
+            if items.len() >= self.bound {
+                out = Some(items.make_room_for(whose).ok_or(Refused::Full)?);
+            }
+            items.push(whose, item);
+        } else {
+            state.owed.push_back(item);
         }
-        items.push_back(item);
         if state.waiting > 0 {
             drop(state);
             self.arrived.notify_one();
         }
-        Ok(())
+        Ok(out)
     }
 
     /// Waits for an item and takes up to `max`: urgent ones first, but a quarter of the room stays for
@@ -91,14 +104,17 @@ impl<T> Queue<T> {
         let mut state = self.state();
         loop {
             if state.depth() > 0 {
-                let reserved = |lane: &VecDeque<T>| lane.len().min(max / 4);
-                let urgent = state.urgent.len().min(max - reserved(&state.normal) - reserved(&state.last));
-                let normal = state.normal.len().min(max - urgent - reserved(&state.last));
-                let last = state.last.len().min(max - urgent - normal);
-                let mut items = Vec::with_capacity(urgent + normal + last);
-                items.extend(state.urgent.drain(..urgent));
-                items.extend(state.normal.drain(..normal));
-                items.extend(state.last.drain(..last));
+                let reserved = |lane: &Shares<T>| lane.len().min(max / 4);
+                let urgent = max - reserved(&state.normal) - reserved(&state.last);
+                let owed = state.owed.len().min(urgent);
+                let urgent = state.urgent.len().min(urgent - owed);
+                let normal = state.normal.len().min(max - owed - urgent - reserved(&state.last));
+                let last = state.last.len().min(max - owed - urgent - normal);
+                let mut items = Vec::with_capacity(owed + urgent + normal + last);
+                items.extend(state.owed.drain(..owed));
+                state.urgent.take(urgent, &mut items);
+                state.normal.take(normal, &mut items);
+                state.last.take(last, &mut items);
                 return Some(items);
             }
             if state.closed.is_some() {
@@ -135,41 +151,80 @@ mod tests {
     #[test]
     fn a_full_lane_refuses_at_once_and_leaves_the_other_open() {
         let queue = Queue::new(1);
-        queue.push(Lane::Normal, 1).unwrap();
-        assert_eq!(queue.push(Lane::Normal, 2), Err(Refused::Full));
-        assert_eq!(queue.push(Lane::Urgent, 3), Ok(()));
-        assert_eq!(queue.push(Lane::Urgent, 4), Err(Refused::Full));
-        assert_eq!(queue.push(Lane::Owed, 5), Ok(()));
-        assert_eq!(queue.pop(9), Some(vec![3, 5, 1]));
+        queue.push(Lane::Normal, None, 1).unwrap();
+        assert_eq!(queue.push(Lane::Normal, None, 2), Err(Refused::Full));
+        assert_eq!(queue.push(Lane::Urgent, None, 3), Ok(None));
+        assert_eq!(queue.push(Lane::Urgent, None, 4), Err(Refused::Full));
+        assert_eq!(queue.push(Lane::Owed, None, 5), Ok(None));
+        assert_eq!(queue.pop(9), Some(vec![5, 3, 1]));
     }
 
     /// Shows: O3.
     #[test]
     fn urgent_items_go_first_without_starving_the_others() {
         let queue = Queue::new(100);
-        (0..10).for_each(|n| queue.push(Lane::Normal, n).unwrap());
-        (100..110).for_each(|n| queue.push(Lane::Urgent, n).unwrap());
+        (0..10).for_each(|n| drop(queue.push(Lane::Normal, None, n).unwrap()));
+        (100..110).for_each(|n| drop(queue.push(Lane::Urgent, None, n).unwrap()));
         assert_eq!(queue.pop(8).unwrap(), [100, 101, 102, 103, 104, 105, 0, 1]);
     }
 
     #[test]
     fn what_takes_the_rest_comes_behind_all_that_came_before_and_after_it() {
         let queue = Queue::new(100);
-        queue.push(Lane::Last, 200).unwrap();
-        (0..10).for_each(|n| queue.push(Lane::Normal, n).unwrap());
+        queue.push(Lane::Last, None, 200).unwrap();
+        (0..10).for_each(|n| drop(queue.push(Lane::Normal, None, n).unwrap()));
         assert_eq!(queue.pop(4).unwrap(), [0, 1, 2, 200]);
-        queue.push(Lane::Last, 201).unwrap();
-        queue.push(Lane::Urgent, 100).unwrap();
+        queue.push(Lane::Last, None, 201).unwrap();
+        queue.push(Lane::Urgent, None, 100).unwrap();
         assert_eq!(queue.pop(20).unwrap(), [100, 3, 4, 5, 6, 7, 8, 9, 201]);
     }
 
     #[test]
     fn a_closed_queue_hands_out_what_it_has_and_then_ends() {
         let queue = Queue::new(10);
-        queue.push(Lane::Normal, 1).unwrap();
+        queue.push(Lane::Normal, None, 1).unwrap();
         queue.close("shutting down");
-        assert_eq!(queue.push(Lane::Normal, 2), Err(Refused::Closed("shutting down".into())));
+        assert_eq!(queue.push(Lane::Normal, None, 2), Err(Refused::Closed("shutting down".into())));
         assert_eq!(queue.pop(10), Some(vec![1]));
         assert_eq!(queue.pop(10), None);
+    }
+
+    fn tenant(name: &str) -> TenantId {
+        TenantId::parse(name).unwrap()
+    }
+
+    /// Shows: O4.
+    #[test]
+    fn o4_a_tenant_that_asks_a_lot_waits_for_itself_alone() {
+        let (queue, loud, quiet) = (Queue::new(1_000), tenant("loud"), tenant("quiet"));
+        (0..500).for_each(|n| drop(queue.push(Lane::Normal, Some(&loud), n).unwrap()));
+        (900..903).for_each(|n| drop(queue.push(Lane::Normal, Some(&quiet), n).unwrap()));
+        queue.push(Lane::Normal, None, 999).unwrap();
+        assert_eq!(queue.pop(8).unwrap(), [0, 900, 999, 1, 901, 2, 902, 3]);
+        queue.push(Lane::Normal, Some(&quiet), 904).unwrap();
+        assert_eq!(queue.pop(3).unwrap(), [4, 904, 5]);
+        assert_eq!(queue.depth(), 494);
+    }
+
+    /// Shows: O4.
+    #[test]
+    fn o4_no_tenants_fill_a_lane_for_another_one() {
+        let (queue, loud, shrill) = (Queue::new(10), tenant("loud"), tenant("shrill"));
+        (0..6).for_each(|n| drop(queue.push(Lane::Normal, Some(&loud), n).unwrap()));
+        (20..24).for_each(|n| drop(queue.push(Lane::Normal, Some(&shrill), n).unwrap()));
+        assert_eq!(queue.push(Lane::Normal, Some(&loud), 6), Err(Refused::Full));
+        // The last one of whoever has most is out.
+        assert_eq!(queue.push(Lane::Normal, Some(&tenant("quiet")), 30), Ok(Some(5)));
+        assert_eq!(queue.push(Lane::Normal, None, 40), Ok(Some(4)));
+        assert_eq!(queue.depth(), 10);
+        assert_eq!(queue.pop(10).unwrap(), [0, 20, 30, 40, 1, 21, 2, 22, 3, 23]);
+    }
+
+    #[test]
+    fn what_is_owed_goes_before_all_and_is_never_refused() {
+        let (queue, loud) = (Queue::new(2), tenant("loud"));
+        (0..2).for_each(|n| drop(queue.push(Lane::Urgent, Some(&loud), n).unwrap()));
+        (10..15).for_each(|n| assert_eq!(queue.push(Lane::Owed, None, n), Ok(None)));
+        assert_eq!(queue.pop(6).unwrap(), [10, 11, 12, 13, 14, 0]);
     }
 }

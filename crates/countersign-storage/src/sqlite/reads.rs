@@ -3,12 +3,13 @@
 use countersign_core::audit::{AuditEntry, SealedHead};
 use countersign_core::codec::from_row;
 use countersign_core::engine::StoredUser;
-use countersign_core::engine::{ListQuery, UserIndex, VerificationRecord};
+use countersign_core::engine::{ListQuery, UserIndex, VerificationPage, VerificationRecord};
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::{AuditMac, RecipientKey};
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::Message;
-use countersign_core::verification::Verification;
+use countersign_core::time::Timestamp;
+use countersign_core::verification::{Status, Verification};
 use rusqlite::Connection;
 
 use super::changes::status_number;
@@ -49,39 +50,82 @@ pub(super) fn list(
     tenant: &TenantId,
     query: &ListQuery,
     recent: &[i64],
-) -> Result<Vec<Verification>, Failure> {
-    let from = if query.identity.is_none() {
-        format!("verifications v WHERE v.tenant = {TENANT} AND ?2 IS NULL")
-    } else {
-        let recent = recent.iter().map(|seq| format!("({seq})")).collect::<Vec<_>>();
-        let union = if recent.is_empty() { "" } else { "UNION VALUES" };
-        format!(
-            "(SELECT verification FROM recipients WHERE tenant = {TENANT} AND key = ?2 {union} {}) r
-             CROSS JOIN verifications v ON v.seq = r.verification WHERE TRUE",
-            recent.join(", ")
-        )
-    };
-    // Expired is what is written so (3), and what is pending (0) although its window closed.
+) -> Result<VerificationPage, Failure> {
+    match &query.identity {
+        None => list_all(conn, tenant, query),
+        Some(identity) => list_of(conn, tenant, query, identity, recent),
+    }
+}
+
+/// The verifications of all addresses. It goes back in time, and is over after so many looks: an index by
+/// status would cost every start and every check more than this costs the few who ask.
+fn list_all(conn: &Connection, tenant: &TenantId, query: &ListQuery) -> Result<VerificationPage, Failure> {
     let sql = format!(
-        "SELECT v.seq, v.row FROM {from} AND v.id < ?3
-         AND (?4 IS NULL OR ?4 = CASE WHEN v.status = 0 AND v.expires_at <= ?5 THEN 3 ELSE v.status END)
-         ORDER BY v.id DESC LIMIT ?6"
+        "SELECT id, status, expires_at, row FROM verifications
+         WHERE tenant = {TENANT} AND id < ?2 ORDER BY id DESC LIMIT ?3"
+    );
+    let before = query.before.as_ref().map_or(&AFTER_EVERY_ID[..], |id| id.as_bytes());
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query((tenant.as_str(), before, query.looks))?;
+    let mut page = VerificationPage::default();
+    let mut looks = 0;
+    while page.found.len() < query.limit as usize {
+        let Some(row) = rows.next()? else { return Ok(page) };
+        looks += 1;
+        // The columns spare the reading of rows that cannot be meant; the rule decides.
+        let (status, expires_at) = (row.get(1)?, row.get(2)?);
+        if query.status.is_none_or(|wanted| may_stand_so(wanted, status, expires_at, query.now)) {
+            let found: Verification = from_row(row.get_ref(3)?.as_blob()?).in_table("verifications")?;
+            page.found.extend(Some(found).filter(|found| query.wants(found)));
+        }
+        if looks == query.looks && page.found.len() < query.limit as usize {
+            page.go_on = Some(VerificationId::from_bytes(row.get(0)?));
+            return Ok(page);
+        }
+    }
+    Ok(page)
+}
+
+/// Expired is what is written so, and what is pending although its window closed.
+fn may_stand_so(wanted: Status, status: i64, expires_at: i64, now: Timestamp) -> bool {
+    let closed = status == status_number(Status::Pending) && expires_at <= now.as_millis();
+    status_number(wanted) == if closed { status_number(Status::Expired) } else { status }
+}
+
+/// The verifications of one address, of which there are as many as its caps allow.
+fn list_of(
+    conn: &Connection,
+    tenant: &TenantId,
+    query: &ListQuery,
+    identity: &RecipientKey,
+    recent: &[i64],
+) -> Result<VerificationPage, Failure> {
+    let recent = recent.iter().map(|seq| format!("({seq})")).collect::<Vec<_>>();
+    let union = if recent.is_empty() { "" } else { "UNION VALUES" };
+    let sql = format!(
+        "SELECT v.seq, v.row FROM
+           (SELECT verification FROM recipients WHERE tenant = {TENANT} AND key = ?2 {union} {}) r
+         CROSS JOIN verifications v ON v.seq = r.verification
+         WHERE v.id < ?3
+           AND (?4 IS NULL OR ?4 = CASE WHEN v.status = 0 AND v.expires_at <= ?5 THEN 3 ELSE v.status END)
+         ORDER BY v.id DESC LIMIT ?6",
+        recent.join(", ")
     );
     let before = query.before.as_ref().map_or(&AFTER_EVERY_ID[..], |id| id.as_bytes());
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query((
         tenant.as_str(),
-        query.identity.as_ref().map(RecipientKey::as_bytes),
+        identity.as_bytes(),
         before,
         query.status.map(status_number),
         query.now.as_millis(),
         query.limit,
     ))?;
-    let mut list = Vec::new();
+    let mut page = VerificationPage::default();
     while let Some(row) = rows.next()? {
-        list.push(unit::verification(row)?.1);
+        page.found.push(unit::verification(row)?.1);
     }
-    Ok(list)
+    Ok(page)
 }
 
 /// A user of a tenant's directory; of several, the one of the highest rank.

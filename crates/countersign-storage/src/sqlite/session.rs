@@ -1,8 +1,11 @@
 //! The write connection, and what it remembers between commands.
 //!
 //! Rows that nearly every command needs (tenants and their ledgers, the high-water mark, the audit
-//! log's head) are kept in memory and written once per commit, not once per command. A rollback
-//! forgets them all, so that memory never knows more than the disk.
+//! log's head) are kept in memory and written once per commit, not once per command. A rollback takes
+//! back what the transaction changed in memory, and nothing is read again: a command that fails is a
+//! small thing, also when ten of them fail in a second.
+//!
+//! Whoever adds something to memory adds it to [`Mark`], or keeps what a change replaced.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,7 +25,7 @@ use super::outbox::{self, Outbox};
 use super::recipients::{self, Recipients};
 
 /// A value of the store that is kept in memory, and written with the commit if it moved.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Kept<T> {
     value: T,
     moved: bool,
@@ -57,21 +60,46 @@ pub(super) struct Committed {
     pub(super) wrote: bool,
 }
 
+/// A moment in a transaction that memory and the store can be taken back to.
+#[derive(Clone, Debug)]
+struct Mark {
+    high_water: Kept<Option<Timestamp>>,
+    audit_head: Kept<AuditHead>,
+    messages_due: bool,
+    /// How many changes of tenants there were.
+    tenants: usize,
+    outbox: usize,
+    recipients: recipients::Mark,
+    /// How many rows had been changed since the connection was opened.
+    rows: u64,
+}
+
 /// The write connection.
 pub(super) struct Session {
     pub(super) conn: Connection,
     pub(super) keys: Arc<KeyRing>,
-    /// Whether memory has to be read again: at first, and after every rollback.
-    stale: bool,
+    /// Whether memory was read.
+    recalled: bool,
     high_water: Kept<Option<Timestamp>>,
     tenants: HashMap<TenantId, Tenant>,
+    /// What a rollback puts back, oldest first: a tenant's ledger, or that the tenant was not known.
+    tenants_before: Vec<(TenantId, Option<Kept<TenantLedger>>)>,
     audit_head: Kept<AuditHead>,
     pub(super) outbox: Outbox,
     pub(super) recipients: Recipients,
     /// After so many changes these are sorted into the recipients' tree.
     pub(super) recipients_round: u32,
     messages_due: bool,
-    changes_before: u64,
+    /// How many rows had been changed when the transaction began; those that were changed and taken
+    /// back count as changed before.
+    rows_before: u64,
+    /// Where the transaction began.
+    begun: Option<Mark>,
+    /// A later moment that it can be taken back to; SQLite has a savepoint there.
+    marked: Option<Mark>,
+    /// How often memory was read.
+    #[cfg(test)]
+    pub(super) recalls: u32,
     /// Makes the next commit fail like a failing disk: no file system does so on request.
     #[cfg(test)]
     pub(super) fail_next_commit: Option<rusqlite::Error>,
@@ -87,15 +115,20 @@ impl Session {
         Self {
             conn,
             keys,
-            stale: true,
+            recalled: false,
             high_water: Kept::default(),
             tenants: HashMap::new(),
+            tenants_before: Vec::new(),
             audit_head: Kept::default(),
             outbox: Outbox::default(),
             recipients: Recipients::default(),
             recipients_round,
             messages_due: false,
-            changes_before: 0,
+            rows_before: 0,
+            begun: None,
+            marked: None,
+            #[cfg(test)]
+            recalls: 0,
             #[cfg(test)]
             fail_next_commit: None,
             #[cfg(test)]
@@ -109,31 +142,66 @@ impl Session {
     /// fail half-way.
     pub(super) fn begin(&mut self) -> Result<(), Failure> {
         self.execute("BEGIN IMMEDIATE", ())?;
-        self.changes_before = self.conn.total_changes();
-        if self.stale {
+        self.rows_before = self.conn.total_changes();
+        if !self.recalled {
             self.recall()?;
         }
+        self.begun = Some(self.here());
         Ok(())
+    }
+
+    /// Marks this moment: [`Session::back`] leads here from now on.
+    ///
+    /// A savepoint is not free. SQLite copies each page that is changed after it for the first time.
+    pub(super) fn mark(&mut self) -> Result<(), Failure> {
+        self.release()?;
+        self.execute("SAVEPOINT mark", ())?;
+        self.marked = Some(self.here());
+        Ok(())
+    }
+
+    /// Undoes what was done since the last mark, or since the transaction began; answers whether
+    /// that is a mark. After an error: [`Session::rollback`].
+    pub(super) fn back(&mut self) -> Result<bool, Failure> {
+        // Some errors make SQLite roll back by itself.
+        if self.conn.is_autocommit() || self.marked.is_none() {
+            self.rollback();
+            self.begin()?;
+            return Ok(false);
+        }
+        self.execute("ROLLBACK TO mark", ())?;
+        if let Some(mark) = self.marked.clone() {
+            self.rows_before += self.conn.total_changes() - mark.rows;
+            self.remember(&mark);
+            self.marked = Some(Mark { rows: self.conn.total_changes(), ..mark });
+        }
+        Ok(true)
     }
 
     /// Writes what memory gathered and commits. After an error: [`Session::rollback`].
     pub(super) fn commit(&mut self) -> Result<Committed, Failure> {
+        self.release()?;
         self.write_back()?;
-        let wrote = self.conn.total_changes() != self.changes_before;
+        let wrote = self.conn.total_changes() != self.rows_before;
         #[cfg(test)]
         if let Some(error) = self.fail_next_commit.take() {
             return Err(error.into());
         }
         self.execute("COMMIT", ())?;
+        self.begun = None;
+        self.tenants_before.clear();
+        self.outbox.keep();
+        self.recipients.keep();
         let messages_due = std::mem::take(&mut self.messages_due);
         Ok(Committed { high_water: self.high_water.value, messages_due, wrote })
     }
 
     /// Undoes the transaction, if SQLite has not done so already.
     pub(super) fn rollback(&mut self) {
-        self.stale = true;
-        self.outbox = Outbox::default();
-        self.messages_due = false;
+        self.marked = None;
+        if let Some(begun) = self.begun.take() {
+            self.remember(&begun);
+        }
         if !self.conn.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK", ())
         {
@@ -163,12 +231,55 @@ impl Session {
         }
     }
 
+    /// Does without the last mark.
+    fn release(&mut self) -> Result<(), Failure> {
+        if self.marked.take().is_some() {
+            self.execute("RELEASE mark", ())?;
+        }
+        Ok(())
+    }
+
+    fn here(&self) -> Mark {
+        Mark {
+            high_water: self.high_water,
+            audit_head: self.audit_head,
+            messages_due: self.messages_due,
+            tenants: self.tenants_before.len(),
+            outbox: self.outbox.mark(),
+            recipients: self.recipients.mark(),
+            rows: self.conn.total_changes(),
+        }
+    }
+
+    /// Takes memory back to a mark of this transaction.
+    fn remember(&mut self, mark: &Mark) {
+        self.high_water = mark.high_water;
+        self.audit_head = mark.audit_head;
+        self.messages_due = mark.messages_due;
+        while self.tenants_before.len() > mark.tenants {
+            match self.tenants_before.pop() {
+                Some((id, None)) => drop(self.tenants.remove(&id)),
+                Some((id, Some(ledger))) => {
+                    if let Some(tenant) = self.tenants.get_mut(&id) {
+                        tenant.ledger = ledger;
+                    }
+                }
+                None => {}
+            }
+        }
+        self.outbox.back_to(mark.outbox);
+        self.recipients.back_to(&mark.recipients);
+    }
+
     fn recall(&mut self) -> Result<(), Failure> {
-        self.tenants.clear();
         self.high_water = Kept::new(high_water(&self.conn)?);
         self.audit_head = Kept::new(audit_head(&self.conn)?.map(|sealed| sealed.head).unwrap_or_default());
         self.recipients = Recipients::load(&self.conn)?;
-        self.stale = false;
+        self.recalled = true;
+        #[cfg(test)]
+        {
+            self.recalls += 1;
+        }
         Ok(())
     }
 
@@ -232,6 +343,7 @@ impl Session {
         self.execute("INSERT INTO tenants (name) VALUES (?1)", [id.as_str()])?;
         let number = self.conn.last_insert_rowid();
         self.tenants.insert(id.clone(), Tenant { number, ledger: Kept::default() });
+        self.tenants_before.push((id.clone(), None));
         Ok(number)
     }
 
@@ -244,7 +356,8 @@ impl Session {
     pub(super) fn set_tenant_ledger(&mut self, id: &TenantId, ledger: TenantLedger) -> Result<(), Failure> {
         self.tenant_number(id)?;
         if let Some(tenant) = self.tenants.get_mut(id) {
-            tenant.ledger.set(ledger);
+            let before = std::mem::replace(&mut tenant.ledger, Kept { value: ledger, moved: true });
+            self.tenants_before.push((id.clone(), Some(before)));
         }
         Ok(())
     }
@@ -276,6 +389,25 @@ impl Session {
     /// Messages may be due: whoever waits for them is woken after the commit.
     pub(super) fn messages_are_due(&mut self) {
         self.messages_due = true;
+    }
+
+    /// Compares memory with the store, at the beginning of a transaction.
+    #[cfg(test)]
+    pub(super) fn agrees_with_store(&self) -> Result<(), Failure> {
+        assert_eq!(self.high_water, Kept::new(high_water(&self.conn)?));
+        let head = audit_head(&self.conn)?.map(|sealed| sealed.head).unwrap_or_default();
+        assert_eq!(self.audit_head, Kept::new(head));
+        for (id, tenant) in &self.tenants {
+            let sql = "SELECT number, ledger FROM tenants WHERE name = ?1";
+            let stored = self.find(sql, [id.as_str()], |row| {
+                let ledger = row.get_ref(1)?.as_blob_or_null()?;
+                let ledger = ledger.map(from_row).transpose().in_table("tenants")?.unwrap_or_default();
+                Ok((row.get(0)?, Kept::new(ledger)))
+            })?;
+            assert_eq!(stored, Some((tenant.number, tenant.ledger.clone())), "{id}");
+        }
+        outbox::agrees_with_store(self)?;
+        self.recipients.agrees_with_store(&self.conn)
     }
 
     // -- statements --

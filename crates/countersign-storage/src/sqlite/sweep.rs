@@ -14,38 +14,63 @@ use super::{answers, directory, nonces, outbox, recipients};
 /// How many rows of each kind one command clears at most: some milliseconds of the writer's time.
 pub(super) const CHUNK: u32 = 64;
 
-/// How many rows of each kind may still be cleared.
+/// How many rows of each kind may still be cleared. A kind has its own room: however much there is of one
+/// (an hour of a busy tenant leaves a million ledgers), none of the others waits for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Room {
     /// Verifications.
     pub(super) verifications: u32,
-    /// Ledgers, stored answers, nonces and unproven users.
-    pub(super) others: u32,
+    /// Recipients' ledgers.
+    pub(super) recipients: u32,
+    /// Client addresses' ledgers.
+    pub(super) clients: u32,
+    /// Stored answers.
+    pub(super) answers: u32,
+    /// Nonces.
+    pub(super) nonces: u32,
+    /// Users of whom nothing was proven.
+    pub(super) users: u32,
 }
 
 impl Room {
     /// Room for `limit` of each.
     pub(super) const fn new(limit: u32) -> Self {
-        Self { verifications: limit, others: limit }
+        Self {
+            verifications: limit,
+            recipients: limit,
+            clients: limit,
+            answers: limit,
+            nonces: limit,
+            users: limit,
+        }
     }
 
     /// The part of it that one command may take.
     pub(super) fn chunk(self) -> Self {
-        Self { verifications: self.verifications.min(CHUNK), others: self.others.min(CHUNK) }
+        self.each(Self::new(CHUNK), u32::min)
     }
 
     /// What is left after a chunk; nothing of a kind of which it found less than it might.
     pub(super) fn after(self, chunk: Self, used: Self) -> Self {
-        let left = |room: u32, chunk: u32, used: u32| if used < chunk { 0 } else { room - used };
-        Self {
-            verifications: left(self.verifications, chunk.verifications, used.verifications),
-            others: left(self.others, chunk.others, used.others),
-        }
+        let left = self.each(used, |room, used| room - used);
+        let full = used.each(chunk, |used, chunk| u32::from(used == chunk));
+        left.each(full, |left, full| left * full)
     }
 
     /// Whether there is none.
-    pub(super) const fn is_none(self) -> bool {
-        self.verifications == 0 && self.others == 0
+    pub(super) fn is_none(self) -> bool {
+        self == Self::new(0)
+    }
+
+    fn each(self, other: Self, f: impl Fn(u32, u32) -> u32) -> Self {
+        Self {
+            verifications: f(self.verifications, other.verifications),
+            recipients: f(self.recipients, other.recipients),
+            clients: f(self.clients, other.clients),
+            answers: f(self.answers, other.answers),
+            nonces: f(self.nonces, other.nonces),
+            users: f(self.users, other.users),
+        }
     }
 }
 
@@ -69,11 +94,12 @@ pub(super) fn sweep(
             session.execute("UPDATE verifications SET sweep_at = ?2 WHERE seq = ?1", (seq, i64::MAX))?;
         }
     }
-    report.forgotten = forget(session, room.others, now)?;
+    let used = Room { verifications: examined, ..forget(session, room, now)? };
+    report.forgotten = used.recipients + used.clients + used.answers + used.nonces + used.users;
     if report.did_something() {
         session.advance_to(now);
     }
-    Ok((report, Room { verifications: examined, others: report.forgotten }))
+    Ok((report, used))
 }
 
 fn due(session: &Session, limit: u32, now: Timestamp) -> Result<Vec<(i64, Option<Verification>)>, Failure> {
@@ -129,18 +155,35 @@ fn delete(session: &mut Session, tenant: i64, seq: i64, verification: &Verificat
     Ok(())
 }
 
-/// Deletes ledgers, answers, nonces and unproven users that have run out.
-fn forget(session: &mut Session, room: u32, now: Timestamp) -> Result<u32, Failure> {
-    let (at, now) = (now, now.as_millis());
+/// Deletes ledgers, answers, nonces and unproven users that have run out; answers how many.
+fn forget(session: &mut Session, room: Room, now: Timestamp) -> Result<Room, Failure> {
     let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
-    let recipients = recipients::forget(session, room, at)?;
-    let clients = count(session.execute(
+    let clients = session.execute(
         "DELETE FROM client_ledgers WHERE (tenant, client) IN
            (SELECT tenant, client FROM client_ledgers WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2)",
-        (now, room - recipients),
-    )?);
-    let answers = count(answers::forget(session, room - recipients - clients, now)?);
-    let nonces = count(nonces::forget(session, room - recipients - clients - answers, at)?);
-    let users = directory::forget(session, room - recipients - clients - answers - nonces, at)?;
-    Ok(recipients + clients + answers + nonces + users)
+        (now.as_millis(), room.clients),
+    )?;
+    Ok(Room {
+        recipients: recipients::forget(session, room.recipients, now)?,
+        clients: count(clients),
+        answers: count(answers::forget(session, room.answers, now.as_millis())?),
+        nonces: count(nonces::forget(session, room.nonces, now)?),
+        users: directory::forget(session, room.users, now)?,
+        verifications: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shows: E12.
+    #[test]
+    fn e12_a_kind_of_which_nothing_is_left_ends_for_itself_alone() {
+        let (room, chunk) = (Room::new(100), Room::new(100).chunk());
+        assert_eq!(chunk, Room::new(CHUNK));
+        let left = room.after(chunk, Room { answers: 3, nonces: 0, ..chunk });
+        assert_eq!(left, Room { answers: 0, nonces: 0, ..Room::new(100 - CHUNK) });
+        assert!(!left.is_none() && left.after(left.chunk(), Room::new(0)).is_none());
+    }
 }

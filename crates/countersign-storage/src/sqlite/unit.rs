@@ -76,17 +76,8 @@ impl<'s> Unit<'s> {
         }
     }
 
-    /// Every verification that an address takes part in.
-    pub(super) fn all_of(&mut self, identity: &RecipientKey) -> Result<Vec<Verification>, Failure> {
-        let Some(number) = self.number else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for seq in recipients::all(self.session, number, identity)? {
-            found.extend(self.numbered(seq)?);
-        }
-        Ok(found)
-    }
-
-    fn numbered(&mut self, seq: i64) -> Result<Option<Verification>, Failure> {
+    /// The verification of that number, if it is this tenant's.
+    pub(super) fn numbered(&mut self, seq: i64) -> Result<Option<Verification>, Failure> {
         let sql = "SELECT seq, row FROM verifications WHERE seq = ?1";
         let found = self.session.find(sql, [seq], verification)?;
         Ok(self.remember(found))

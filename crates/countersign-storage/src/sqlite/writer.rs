@@ -4,12 +4,12 @@
 //! (one fsync), and only then answers each of them. There is no timer: under load batches grow by
 //! themselves, because commands arrive while the last batch is being synced.
 //!
-//! A command that fails takes nothing with it: its batch is rolled back and carried out again without
-//! it. That costs nothing while nothing fails, where a savepoint per command would copy every page
-//! that the command touches.
+//! A command that fails takes nothing with it: what was done since the last mark is undone and done
+//! again without it. A batch of little work has no mark but its beginning, which costs nothing while
+//! nothing fails; a mark per command would copy every page that the command touches.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_core::engine::StorageError;
 use tokio::runtime::Handle;
@@ -23,12 +23,37 @@ type Batch = Vec<Box<dyn Work<Session>>>;
 
 /// Why a batch was not committed.
 enum Broken {
-    /// Because of one of its commands.
-    One(usize, Failure),
     /// For a reason that no command can help.
     All(Failure),
     /// What was written may be lost, or the database is damaged: nothing can be trusted any more.
     Lost(Failure),
+}
+
+/// When the next mark is due.
+struct Marks {
+    /// After so much work.
+    every: Duration,
+    last: Instant,
+}
+
+impl Marks {
+    fn new(every: Duration) -> Self {
+        Self { every, last: Instant::now() }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let due = self.last.elapsed() >= self.every;
+        if due {
+            self.last = Instant::now();
+        }
+        due
+    }
+
+    /// A command failed, and so much is done again. The next failure costs half of it: all failures
+    /// of a batch together cost no more than two would.
+    fn failed(&mut self) {
+        *self = Self::new(self.every / 2);
+    }
 }
 
 /// The writing thread.
@@ -37,6 +62,7 @@ pub(super) struct Writer {
     calls: Arc<Calls<Session>>,
     shared: Arc<Shared>,
     batch_bound: usize,
+    mark_every: Duration,
     /// Where the callers run; `None` outside a runtime.
     runtime: Option<Handle>,
 }
@@ -47,8 +73,10 @@ impl Writer {
         calls: Arc<Calls<Session>>,
         shared: Arc<Shared>,
         batch_bound: usize,
+        mark_every: Duration,
     ) -> Self {
-        Self { session, calls, shared, batch_bound: batch_bound.max(1), runtime: Handle::try_current().ok() }
+        let (batch_bound, runtime) = (batch_bound.max(1), Handle::try_current().ok());
+        Self { session, calls, shared, batch_bound, mark_every, runtime }
     }
 
     /// Serves calls until there are no more, or the store is lost.
@@ -68,37 +96,31 @@ impl Writer {
         let shared = self.shared.clone();
         let _turn = shared.turn.to_write();
         batch.retain(|call| call.wanted_until().is_some());
-        while !batch.is_empty() {
-            match self.attempt(&mut batch) {
-                Ok(committed) => {
-                    self.shared.committed(committed);
-                    if let Some(reason) = self.shared.fatal_reason() {
-                        // A reader met damage meanwhile. Nothing is acknowledged after that.
-                        return refuse(batch, &StorageError::Unavailable(reason));
-                    }
-                    metrics::histogram!("countersign_store_batch_commands").record(float(batch.len()));
-                    return self.answer(batch);
+        if batch.is_empty() {
+            return;
+        }
+        match self.attempt(&mut batch) {
+            Ok(committed) => {
+                self.shared.committed(committed);
+                if let Some(reason) = self.shared.fatal_reason() {
+                    // A reader met damage meanwhile. Nothing is acknowledged after that.
+                    return refuse(batch, &StorageError::Unavailable(reason));
                 }
-                Err(broken) => {
-                    self.session.rollback();
-                    match broken {
-                        Broken::One(index, failure) => {
-                            tracing::error!(error = %failure, "a command failed and was left out of its batch");
-                            batch.remove(index).finish(Err((&failure).into()));
-                        }
-                        Broken::All(failure) => {
-                            tracing::error!(error = %failure, commands = batch.len(), "a batch failed");
-                            metrics::counter!("countersign_store_failed_batches_total").increment(1);
-                            return refuse(batch, &(&failure).into());
-                        }
-                        Broken::Lost(failure) => {
-                            self.session.disown_failed_commit();
-                            let lost = if failure.is_damage() { Lost::Damage } else { Lost::Write };
-                            self.shared.give_up(lost(failure.to_string()));
-                            return refuse(batch, &StorageError::Unavailable(failure.to_string()));
-                        }
-                    }
-                }
+                metrics::histogram!("countersign_store_batch_commands").record(float(batch.len()));
+                self.answer(batch);
+            }
+            Err(Broken::All(failure)) => {
+                self.session.rollback();
+                tracing::error!(error = %failure, commands = batch.len(), "a batch failed");
+                metrics::counter!("countersign_store_failed_batches_total").increment(1);
+                refuse(batch, &(&failure).into());
+            }
+            Err(Broken::Lost(failure)) => {
+                self.session.rollback();
+                self.session.disown_failed_commit();
+                let lost = if failure.is_damage() { Lost::Damage } else { Lost::Write };
+                self.shared.give_up(lost(failure.to_string()));
+                refuse(batch, &StorageError::Unavailable(failure.to_string()));
             }
         }
     }
@@ -113,16 +135,34 @@ impl Writer {
         }
     }
 
+    /// Carries out a batch and commits it. Commands that fail by themselves are answered and left out.
     fn attempt(&mut self, batch: &mut Batch) -> Result<Committed, Broken> {
         let judge = |failure: Failure| {
             let lost = failure.lost_sync() || failure.is_damage();
             if lost { Broken::Lost(failure) } else { Broken::All(failure) }
         };
         self.session.begin().map_err(judge)?;
-        for (index, call) in batch.iter_mut().enumerate() {
-            call.run(&mut self.session).map_err(|failure| {
-                if failure.strikes_all() { judge(failure) } else { Broken::One(index, failure) }
-            })?;
+        let mut marks = Marks::new(self.mark_every);
+        let (mut next, mut marked) = (0, 0);
+        while let Some(call) = batch.get_mut(next) {
+            if next > marked && marks.is_due() {
+                self.session.mark().map_err(judge)?;
+                marked = next;
+            }
+            match call.run(&mut self.session) {
+                Ok(()) => next += 1,
+                Err(failure) if failure.strikes_all() => return Err(judge(failure)),
+                Err(failure) => {
+                    tracing::error!(error = %failure, "a command failed and was left out of its batch");
+                    metrics::counter!("countersign_store_failed_commands_total").increment(1);
+                    batch.remove(next).finish(Err((&failure).into()));
+                    if !self.session.back().map_err(judge)? {
+                        marked = 0;
+                    }
+                    next = marked;
+                    marks.failed();
+                }
+            }
         }
         let begun = Instant::now();
         let committed = self
@@ -145,4 +185,23 @@ fn refuse(batch: Batch, error: &StorageError) {
 
 fn float(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shows: E2.
+    #[test]
+    fn e2_all_failures_of_a_batch_together_repeat_two_milliseconds_of_work() {
+        let mut marks = Marks::new(Duration::from_millis(1));
+        let mut repeated = Duration::ZERO;
+        for _ in 0..256 {
+            repeated += marks.every;
+            marks.failed();
+        }
+        assert!(repeated <= Duration::from_millis(2), "{repeated:?}");
+        marks.every = Duration::ZERO;
+        assert!(marks.is_due(), "a mark before each command in the end");
+    }
 }

@@ -8,14 +8,14 @@ use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    StorageError, SweepReport, UserIndex, VerificationRecord,
+    StorageError, SweepReport, UserIndex, VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::{DeliveryReport, Message};
 use countersign_core::time::Timestamp;
-use countersign_core::verification::{RecipientLedger, Verification};
+use countersign_core::verification::RecipientLedger;
 
 /// Refuses everything.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ impl Engine for Unopened {
     async fn verification(&self, _: &TenantId, _: VerificationId) -> Refused<Option<VerificationRecord>> {
         refuse()
     }
-    async fn list(&self, _: &TenantId, _: ListQuery) -> Refused<Vec<Verification>> {
+    async fn list(&self, _: &TenantId, _: ListQuery) -> Refused<VerificationPage> {
         refuse()
     }
     async fn recipient(&self, _: &TenantId, _: &RecipientKey) -> Refused<RecipientLedger> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_core::names::{Locale, ProviderName, TenantId};
+use countersign_core::rate::Rate;
 use countersign_core::template::check_brand;
 use countersign_core::tenant::Tenant;
 use countersign_http::native::{ApiKey, Scope};
@@ -15,6 +16,9 @@ use super::problem::Problem;
 
 /// How many keys a tenant needs at most: the one in use and the one that replaces it.
 const USUAL_KEYS: usize = 2;
+
+/// The highest rate: with microseconds between two requests there are no faster ones.
+const RATE_MAX: u32 = 1_000_000;
 
 /// One tenant.
 #[derive(Debug, Deserialize)]
@@ -29,6 +33,10 @@ pub(super) struct TenantSection {
     /// Whether its calls are refused.
     #[serde(default)]
     disabled: bool,
+    /// How many requests a second it may make.
+    requests_per_second: Option<Spanned<u32>>,
+    /// How many it may make at once after a pause.
+    requests_burst: Option<Spanned<u32>>,
     /// Names of providers, best first.
     routes: Option<Vec<Spanned<Parsed<ProviderName>>>>,
     /// What it allows.
@@ -127,15 +135,40 @@ pub(super) fn build(
             let setting = format!("{path}.routes");
             built.routes.push(OwnRoutes { tenant: id.clone(), setting, providers });
         }
+        let rate = rate(section.requests_per_second, section.requests_burst, &path, problems);
         built.tenants.push(Tenant {
             id,
             brand: section.brand.into_inner(),
             locale: section.locale.map_or_else(english, |l| l.0),
             policy: section.policy.build(&format!("{path}.policy"), problems),
             disabled: section.disabled,
+            rate,
         });
     }
     built
+}
+
+/// A tenant's rate: without a burst of its own, the requests of a second may come at once.
+fn rate(
+    per_second: Option<Spanned<u32>>,
+    burst: Option<Spanned<u32>>,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Rate> {
+    let mut bounded = |setting: &str, value: &Spanned<u32>| {
+        if !(1..=RATE_MAX).contains(value.get_ref()) {
+            let message = format!("must be from 1 to {RATE_MAX}");
+            problems.push(Problem::at(format!("{path}.{setting}"), value.span(), message));
+        }
+        *value.get_ref()
+    };
+    let per_second = per_second.as_ref().map(|value| bounded("requests_per_second", value));
+    let at_once = burst.as_ref().map(|value| bounded("requests_burst", value));
+    if let (None, Some(burst)) = (per_second, &burst) {
+        let message = "makes sense beside requests_per_second only";
+        problems.push(Problem::at(format!("{path}.requests_burst"), burst.span(), message));
+    }
+    per_second.map(|per_second| Rate { per_second, burst: at_once.unwrap_or(per_second) })
 }
 
 /// The scope of that name.

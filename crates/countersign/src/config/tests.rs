@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use countersign_core::policy::{Policy, ResendCode};
+use countersign_core::rate::Rate;
 
 use super::Config;
 
@@ -85,6 +86,18 @@ fn every_problem_of_the_file_is_named_at_once() {
     let lines: Vec<&str> = error.lines().collect();
     assert_eq!(lines.len(), 3, "{error}");
     assert!(lines[2].ends_with("tenants[1].id: there is another tenant a"), "{error}");
+}
+
+/// Shows: O4.
+#[test]
+fn o4_a_tenants_rate_is_unlimited_unless_set() {
+    let rate = |rest: &str| tenant(rest).map(|c| c.service.tenants[0].rate);
+    assert_eq!(rate(""), Ok(None));
+    assert_eq!(rate("requests_per_second = 50"), Ok(Some(Rate { per_second: 50, burst: 50 })));
+    let both = "requests_per_second = 50\nrequests_burst = 200";
+    assert_eq!(rate(both), Ok(Some(Rate { per_second: 50, burst: 200 })));
+    assert!(rate("requests_per_second = 0").unwrap_err().contains("must be from 1 to 1000000"));
+    assert!(rate("requests_burst = 2").unwrap_err().contains("beside requests_per_second only"));
 }
 
 /// Shows: N1.

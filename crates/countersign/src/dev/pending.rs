@@ -23,7 +23,7 @@ pub async fn open_sign_up(verifications: &Verifications, tenants: &Tenants) -> R
     let tenant = TenantId::parse("demo").expect("a valid id");
     let tenant = tenants.get(&tenant).expect("dev mode has a demo tenant");
     let number = Recipient::from_canonical(SIGNED_UP);
-    if !verifications.list(tenant, Some(&number), Some(Status::Pending), None, 1).await?.is_empty() {
+    if !verifications.list(tenant, Some(&number), Some(Status::Pending), None, 1).await?.found.is_empty() {
         return Ok(());
     }
     let request = Start {

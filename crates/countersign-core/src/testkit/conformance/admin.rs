@@ -12,11 +12,11 @@ use crate::verification::disclose;
 use crate::verification::{Status, StoredRecipient, Verification};
 
 fn query<F: EngineFixture>(bench: &Bench<F>) -> ListQuery {
-    ListQuery { identity: None, status: None, before: None, limit: 100, now: bench.now() }
+    ListQuery { identity: None, status: None, before: None, limit: 100, looks: 100, now: bench.now() }
 }
 
 async fn list<F: EngineFixture>(bench: &Bench<F>, query: ListQuery) -> Vec<Verification> {
-    bench.engine().list(&bench.tenant, query).await.expect("list")
+    bench.engine().list(&bench.tenant, query).await.expect("list").found
 }
 
 pub(super) async fn a_list_is_newest_first_and_comes_in_pages<F: EngineFixture>() {
@@ -74,6 +74,40 @@ pub(super) async fn a_list_by_status_goes_by_the_present_instant<F: EngineFixtur
         assert_eq!(found.iter().map(|v| v.id).collect::<Vec<_>>(), [id], "{status:?}");
     }
     assert!(list(&bench, ListQuery { status: Some(Status::Canceled), ..query(&bench) }).await.is_empty());
+}
+
+/// What is looked at is bounded; what lies beyond is the next page's, and nothing is left out.
+///
+/// Shows: F10.
+pub(super) async fn f10_a_list_that_looked_at_enough_says_where_to_go_on<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let mut pending = Vec::new();
+    for n in 0..10 {
+        let verification = bench.open(&format!("user-{n}@example.com")).await;
+        if n % 5 == 0 {
+            pending.push(verification.id);
+        } else {
+            bench.cancel(verification.id).await;
+        }
+        bench.wait(SECOND);
+    }
+    pending.reverse();
+    let (mut seen, mut pages, mut before) = (Vec::new(), 0, None);
+    loop {
+        let status = Some(Status::Pending);
+        let query = ListQuery { status, before, looks: 3, limit: 5, ..query(&bench) };
+        let page = bench.engine().list(&bench.tenant, query).await.expect("list");
+        seen.extend(page.found.iter().map(|v| v.id));
+        pages += 1;
+        before = page.go_on;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen, pages), (pending, 4));
+    let one = ListQuery { status: Some(Status::Canceled), looks: 3, limit: 1, ..query(&bench) };
+    let page = bench.engine().list(&bench.tenant, one).await.expect("list");
+    assert_eq!((page.found.len(), page.go_on), (1, None), "what was asked for is there");
 }
 
 /// Shows: O9.

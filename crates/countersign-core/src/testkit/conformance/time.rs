@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::engine::{Idempotent, ListQuery, Refusal, StartCommand};
+use crate::engine::{Idempotent, ListQuery, NonceOutcome, Refusal, StartCommand};
 use crate::testkit::ManualClock;
 use crate::testkit::bench::*;
-use crate::testkit::commands::{claim, code};
+use crate::testkit::commands::{claim, code, nonce};
 use crate::verification::disclose;
 use crate::verification::{RecipientLedger, Status, StoredRecipient};
 
@@ -60,8 +60,9 @@ pub(super) async fn thirty_days_after_the_end_nothing_is_left<F: EngineFixture>(
     assert_eq!(bench.sweep().await.deleted, 1);
     let engine = bench.engine();
     assert_eq!(engine.verification(&bench.tenant, verification.id).await.expect("read"), None);
-    let everything = ListQuery { identity: None, status: None, before: None, limit: 10, now: bench.now() };
-    assert!(engine.list(&bench.tenant, everything).await.expect("list").is_empty());
+    let (limit, now) = (10, bench.now());
+    let everything = ListQuery { identity: None, status: None, before: None, limit, looks: limit, now };
+    assert!(engine.list(&bench.tenant, everything).await.expect("list").found.is_empty());
     let check = bench.give(bench.check_of_address(ALICE, &right)).await;
     assert_eq!(check, crate::engine::CheckOutcome::NotFound);
     assert!(!bench.sweep().await.did_something());
@@ -112,6 +113,24 @@ pub(super) async fn a_sweep_takes_no_more_than_it_asked_for<F: EngineFixture>() 
     assert_eq!(bench.engine().sweep(2, bench.now()).await.expect("sweep").expired, 2);
     assert_eq!(bench.engine().sweep(2, bench.now()).await.expect("sweep").expired, 1);
     assert!(!bench.engine().sweep(2, bench.now()).await.expect("sweep").did_something());
+}
+
+/// Ledgers that ran out in thousands keep neither nonces nor answers from going.
+///
+/// Shows: E12.
+pub(super) async fn e12_clearing_up_gives_each_kind_its_own_share<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    for n in 0..5 {
+        let start = bench.start_of(&format!("user-{n}@example.com"));
+        bench.start(StartCommand { client: Some([n; 16]), idempotency: Some(claim(n, n)), ..start }).await;
+        let nonce = nonce(&bench.tenant, n, bench.now(), bench.now());
+        assert_eq!(bench.engine().spend_nonce(nonce).await, Ok(NonceOutcome::Fresh));
+    }
+    bench.wait(20 * DAY);
+    for expected in [4 * 2, 4 * 2, 4, 0] {
+        let swept = bench.engine().sweep(2, bench.now()).await.expect("sweep");
+        assert_eq!(swept.forgotten, expected, "of ledgers, clients, answers and nonces");
+    }
 }
 
 /// Shows: I6.

@@ -17,7 +17,7 @@ use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
     Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
     ResendCommand, SendOutcome, StartCommand, StorageError, StoredAnswer, StoredNonce, SweepReport,
-    UserIndex, UserKey, VerificationRecord, resolve, spend,
+    UserIndex, UserKey, VerificationPage, VerificationRecord, resolve, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
@@ -207,16 +207,24 @@ impl Engine for MemoryEngine {
         })
     }
 
-    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Vec<Verification>, StorageError> {
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<VerificationPage, StorageError> {
         self.locked(|store| {
-            Ok((store.verifications.values().rev())
-                .filter(|v| v.tenant == *tenant)
-                .filter(|v| query.before.is_none_or(|before| v.id < before))
-                .filter(|v| query.identity.is_none_or(|identity| v.destination(&identity).is_some()))
-                .filter(|v| query.status.is_none_or(|status| v.status_at(query.now) == status))
-                .take(query.limit as usize)
-                .cloned()
-                .collect())
+            let all = store.verifications.values().rev().filter(|v| v.tenant == *tenant);
+            let mut all = all.filter(|v| query.before.is_none_or(|before| v.id < before));
+            let mut page = VerificationPage::default();
+            let mut looks = query.looks;
+            while page.found.len() < query.limit as usize
+                && page.go_on.is_none()
+                && let Some(verification) = all.next()
+            {
+                looks = looks.saturating_sub(1);
+                if query.wants(verification) {
+                    page.found.push(verification.clone());
+                }
+                let over = looks == 0 && query.identity.is_none();
+                page.go_on = (over && page.found.len() < query.limit as usize).then_some(verification.id);
+            }
+            Ok(page)
         })
     }
 
@@ -347,13 +355,12 @@ impl Engine for MemoryEngine {
                     }
                 }
             }
-            let mut room = limit;
-            forget(&mut store.recipients, &mut room, |l| l.forget_at().is_some_and(|at| at <= now));
-            forget(&mut store.clients, &mut room, |l| l.forget_at().is_some_and(|at| at <= now));
-            forget(&mut store.answers, &mut room, |answer| answer.forget_at() <= now);
-            forget(&mut store.nonces, &mut room, |nonce| nonce.is_over(now));
-            forget(&mut store.users, &mut room, |user| user.forget_at().is_some_and(|at| at <= now));
-            report.forgotten = limit - room;
+            report.forgotten =
+                forget(&mut store.recipients, limit, |l| l.forget_at().is_some_and(|at| at <= now))
+                    + forget(&mut store.clients, limit, |l| l.forget_at().is_some_and(|at| at <= now))
+                    + forget(&mut store.answers, limit, |answer| answer.forget_at() <= now)
+                    + forget(&mut store.nonces, limit, |nonce| nonce.is_over(now))
+                    + forget(&mut store.users, limit, |user| user.forget_at().is_some_and(|at| at <= now));
             if report.did_something() {
                 store.high_water = Some(now);
             }
@@ -458,11 +465,13 @@ impl Engine for MemoryEngine {
     }
 }
 
-/// Drops up to `room` rows that are over.
-fn forget<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, room: &mut u32, over: impl Fn(&V) -> bool) {
+/// Drops up to `limit` rows that are over; answers how many.
+fn forget<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, limit: u32, over: impl Fn(&V) -> bool) -> u32 {
+    let mut gone = 0;
     rows.retain(|_, row| {
-        let goes = *room > 0 && over(row);
-        *room -= u32::from(goes);
+        let goes = gone < limit && over(row);
+        gone += u32::from(goes);
         !goes
     });
+    gone
 }

@@ -193,6 +193,7 @@ impl Vault {
 
     async fn act(&self, call: Call, caller: &Caller, client: Client, texts: &Texts) -> Result<Done, Problem> {
         caller.permit(call.group())?;
+        self.calls.services.admit(&caller.tenant)?;
         let line = Line::parse(texts.get("phone"), &caller.tenant.policy)?;
         let code = || parse_code("code", texts.get("code"));
         let password = || parse_password(texts.get("password"));
@@ -243,6 +244,7 @@ impl Vault {
         let client = caller.client(&parts.headers, &parts.extensions);
         let outcome = async {
             caller.permit(CallGroup::Email)?;
+            self.calls.services.admit(&caller.tenant)?;
             if !adds {
                 return self.calls.resend_email(caller, client, &user).await;
             }
@@ -259,6 +261,7 @@ impl Vault {
             let link = EmailLink::parse(link.query())?;
             let caller = self.door.of_id(link.merchant).ok_or(Problem::Invalid("token"))?;
             caller.permit(CallGroup::Email)?;
+            self.calls.services.admit(&caller.tenant)?;
             let user = match link.user {
                 Some(user) => user,
                 None if !headers.contains_key(header::AUTHORIZATION) => {

@@ -157,6 +157,7 @@ impl Door {
         let keep_until = FRESHNESS.judge(signed.at, now).map_err(|_| Problem::StaleTimestamp)?;
         let name = [super::NAME, caller.name(), &signed.random].join("\0");
         let request = parameters.digest(call.as_str());
+        self.services.admit(&caller.tenant)?;
         let nonces = &self.services.nonces;
         if nonces.spend(&caller.tenant.id, name.as_bytes(), &request, keep_until).await? {
             Ok(())

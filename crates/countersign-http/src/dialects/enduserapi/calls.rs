@@ -41,7 +41,7 @@ const RUNNING_MAX: u32 = 50;
 
 /// The dialect's calls over the services.
 pub(super) struct Calls {
-    services: Services,
+    pub(super) services: Services,
     dialect: DialectName,
 }
 
@@ -192,7 +192,7 @@ impl Calls {
         let verifications = &self.services.verifications;
         let pending = Some(Status::Pending);
         let mut running =
-            verifications.list(&caller.tenant, Some(address), pending, None, RUNNING_MAX).await?;
+            verifications.list(&caller.tenant, Some(address), pending, None, RUNNING_MAX).await?.found;
         running.sort_unstable_by_key(|verification| std::cmp::Reverse(verification.id));
         let mut found = Vec::new();
         for verification in running {

@@ -136,8 +136,9 @@ impl Api {
     ) -> Result<(&Arc<Caller>, Wanted, bool), Problem> {
         let caller = self.door.find(parameters)?;
         let (wanted, signed) = parse(call, parameters, caller)?;
-        if let Some(signed) = &signed {
-            self.door.authenticate(call, caller, parameters, signed).await?;
+        match &signed {
+            Some(signed) => self.door.authenticate(call, caller, parameters, signed).await?,
+            None => self.calls.services.admit(&caller.tenant)?,
         }
         Ok((caller, wanted, signed.is_some()))
     }

@@ -35,7 +35,7 @@ const IDENTITY: &str = "identity";
 
 /// The dialect's calls over the services.
 pub(super) struct Calls {
-    services: Services,
+    pub(super) services: Services,
     directory: Directory,
     dialect: DialectName,
     /// What generate, resend and verify are about.

@@ -112,7 +112,9 @@ impl Zap {
             return answer_stranger(&Problem::Unauthorised);
         };
         let refused = |problem| answer(Err(problem), &caller.options);
-        if let Err(problem) = caller.permit(call.needs()) {
+        let services = &self.calls.services;
+        let admitted = caller.permit(call.needs()).and_then(|()| Ok(services.admit(&caller.tenant)?));
+        if let Err(problem) = admitted {
             return refused(problem);
         }
         if !is_json(&head.headers) {

@@ -3,7 +3,7 @@
 use countersign_core::keys::RecipientKey;
 use countersign_core::time::Timestamp;
 
-use super::Session;
+use super::{Recipients, Session, Undo};
 use crate::sqlite::failure::Failure;
 
 /// How many rows of the tree one command looks at: under a millisecond of the writer's time.
@@ -21,19 +21,27 @@ pub(super) struct TreeRow {
     joined: i64,
 }
 
+impl Recipients {
+    /// All keys of the tree were seen: from now on this is known.
+    fn end_tour(&mut self) {
+        let before = self.in_tree.replace(std::mem::take(&mut self.seen));
+        self.undo.push(Undo::Toured(before));
+    }
+}
+
 /// Deletes up to `room` ledgers that have run out; answers how many. What is new is not among them.
 ///
 /// It goes around the tree, some rows at a time: an index by their ends would cost every start more
 /// than this costs all of them.
 pub(in crate::sqlite) fn forget(session: &mut Session, room: u32, now: Timestamp) -> Result<u32, Failure> {
     let (mut forgotten, mut looked) = (0, 0);
-    let mut at = std::mem::take(&mut session.recipients.looked_at);
+    let mut at = session.recipients.looked_at.clone();
     let mut from_the_start = at == TreeRow::default();
     while forgotten < room && looked < LOOKS {
         let rows = rows_after(session, &at, STEP)?;
         if rows.is_empty() {
             // Once around since the beginning: all that stands there was seen.
-            session.recipients.in_tree = Some(std::mem::take(&mut session.recipients.seen));
+            session.recipients.end_tour();
             at = TreeRow::default();
             if from_the_start {
                 break;

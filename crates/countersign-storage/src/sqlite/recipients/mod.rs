@@ -19,8 +19,10 @@
 mod filter;
 mod forget;
 mod round;
+mod undo;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use countersign_core::codec::from_row;
 use countersign_core::keys::RecipientKey;
@@ -35,9 +37,11 @@ use super::session::Session;
 use filter::Filter;
 use forget::TreeRow;
 use round::Round;
+use undo::Undo;
 
 pub(super) use forget::forget;
 pub(super) use round::{gather, write_back};
+pub(super) use undo::Mark;
 
 /// Where something stands: the tenant's number and the key.
 type Place = (i64, RecipientKey);
@@ -66,7 +70,8 @@ struct News {
     joined: Vec<Joined>,
 }
 
-/// What the writing thread remembers. It is read again after a rollback.
+/// What the writing thread remembers. It is read once; a rollback takes back what the transaction
+/// changed: see [`undo`].
 #[derive(Debug, Default)]
 pub(super) struct Recipients {
     news: BTreeMap<Place, News>,
@@ -86,6 +91,8 @@ pub(super) struct Recipients {
     in_tree: Option<Filter>,
     /// What the present time around has seen, and what was put into the tree meanwhile.
     seen: Filter,
+    /// What a rollback takes back, oldest first.
+    undo: Vec<Undo>,
 }
 
 impl Recipients {
@@ -131,9 +138,17 @@ impl Recipients {
         self.in_tree.as_ref().is_none_or(|filter| filter.may_have(key))
     }
 
-    fn change(&mut self, place: Place) -> &mut News {
+    /// Changes what is new of a recipient; `change` says how to take it back.
+    fn change(&mut self, place: Place, change: impl FnOnce(&mut News) -> Undo) {
         self.changed.push(place);
-        self.news.entry(place).or_default()
+        let news = match self.news.entry(place) {
+            Entry::Occupied(news) => news.into_mut(),
+            Entry::Vacant(news) => {
+                self.undo.push(Undo::Added(place));
+                news.insert(News::default())
+            }
+        };
+        self.undo.push(change(news));
     }
 }
 
@@ -160,19 +175,39 @@ pub(super) fn latest(
     session.find(sql, (tenant, key.as_bytes(), purpose.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// The `seq` of every verification that the recipient takes part in.
-pub(super) fn all(session: &Session, tenant: i64, key: &RecipientKey) -> Result<Vec<i64>, Failure> {
-    let mut all: Vec<i64> = session.recipients.joined(tenant, key).collect();
+/// Which of a recipient's rows that say what it joined. The default stands before all.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct JoinedRow {
+    pub(super) purpose: String,
+    pub(super) joined: i64,
+}
+
+/// The next `limit` verifications that the recipient takes part in, each with its `seq`.
+pub(super) fn joined_after(
+    session: &Session,
+    tenant: i64,
+    key: &RecipientKey,
+    after: &JoinedRow,
+    limit: u32,
+) -> Result<Vec<(JoinedRow, i64)>, Failure> {
+    let news = session.recipients.news_of(tenant, key).iter().map(|joined| {
+        let purpose = joined.purpose.as_str().to_owned();
+        (JoinedRow { purpose, joined: joined.number }, joined.verification)
+    });
+    let mut found: Vec<_> = news.filter(|(row, _)| row > after).collect();
     let mut statement = session.prepare(
-        "SELECT verification FROM recipients WHERE tenant = ?1 AND key = ?2 AND verification IS NOT NULL",
+        "SELECT purpose, joined, verification FROM recipients
+         WHERE tenant = ?1 AND key = ?2 AND (purpose, joined) > (?3, ?4) AND verification IS NOT NULL
+         ORDER BY purpose, joined LIMIT ?5",
     )?;
-    let mut rows = statement.query((tenant, key.as_bytes()))?;
+    let mut rows = statement.query((tenant, key.as_bytes(), &after.purpose, after.joined, limit))?;
     while let Some(row) = rows.next()? {
-        all.push(row.get(0)?);
+        found.push((JoinedRow { purpose: row.get(0)?, joined: row.get(1)? }, row.get(2)?));
     }
-    all.sort_unstable();
-    all.dedup(); // after a crash something may stand in both
-    Ok(all)
+    found.sort_unstable();
+    found.dedup(); // after a crash something may stand in both
+    found.truncate(limit as usize);
+    Ok(found)
 }
 
 /// The recipient's ledger; `None` when nothing is known.
@@ -204,12 +239,17 @@ pub(super) fn join(
     verification: i64,
 ) {
     let joined = Joined { purpose: purpose.clone(), number, verification };
-    session.recipients.change((tenant, *key)).joined.push(joined);
+    let place = (tenant, *key);
+    session.recipients.change(place, |news| {
+        news.joined.push(joined);
+        Undo::Joined(place)
+    });
 }
 
 /// Inserts or replaces the recipient's ledger.
 pub(super) fn put_ledger(session: &mut Session, tenant: i64, key: &RecipientKey, ledger: &RecipientLedger) {
-    session.recipients.change((tenant, *key)).ledger = Some(ledger.clone());
+    let place = (tenant, *key);
+    session.recipients.change(place, |news| Undo::Ledger(place, news.ledger.replace(ledger.clone())));
 }
 
 /// Takes the recipient out of a verification that is deleted.
@@ -227,8 +267,12 @@ pub(super) fn leave(
     // A row of the table that still says so would be believed after a crash, when the number may be
     // another verification's: a later row has to say otherwise.
     if session.recipients.oldest.is_some_and(|oldest| oldest <= verification) {
-        let news = session.recipients.change((tenant, *key));
-        news.joined.retain(|joined| joined.verification != verification);
+        let place = (tenant, *key);
+        session.recipients.change(place, |news| {
+            let before = news.joined.clone();
+            news.joined.retain(|joined| joined.verification != verification);
+            Undo::Left(place, before)
+        });
     }
     Ok(())
 }

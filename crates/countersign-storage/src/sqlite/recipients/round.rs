@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_core::codec::to_row;
 use countersign_core::time::Timestamp;
 
-use super::{News, Place, Session};
+use super::{News, Place, Session, Undo};
 use crate::sqlite::failure::Failure;
 
 /// How many keys are moved for each key that changed: a round has to be faster than what comes in.
@@ -17,12 +17,12 @@ const PACE: usize = 2;
 const GATHER_EVERY: Duration = Duration::from_secs(60);
 
 /// A round that is under way.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Round {
     /// The last row of the table when it began: up to it they are deleted in the end.
     until: i64,
     /// The last key that was moved.
-    moved: Option<Place>,
+    pub(super) moved: Option<Place>,
     /// The oldest verification that the rows after `until` speak of.
     pub(super) oldest_after: Option<i64>,
 }
@@ -89,7 +89,9 @@ fn go_on(session: &mut Session, keys: usize) -> Result<bool, Failure> {
         };
         round.moved = Some(place);
         let news = session.recipients.news.remove(&place).unwrap_or_default();
-        put_into_tree(session, place, &news)?;
+        let put = put_into_tree(session, place, &news);
+        session.recipients.undo.push(Undo::Moved(place, news));
+        put?;
     }
     Ok(session.recipients.round.is_some())
 }

@@ -17,8 +17,9 @@ fn sqlite_error(code: i32) -> rusqlite::Error {
 }
 
 async fn stored(bench: &Bench<Store>) -> usize {
-    let query = ListQuery { identity: None, status: None, before: None, limit: 10_000, now: bench.now() };
-    bench.engine().list(&bench.tenant, query).await.unwrap().len()
+    let (limit, now) = (10_000, bench.now());
+    let query = ListQuery { identity: None, status: None, before: None, limit, looks: limit, now };
+    bench.engine().list(&bench.tenant, query).await.unwrap().found.len()
 }
 
 #[tokio::test]

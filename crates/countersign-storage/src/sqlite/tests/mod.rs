@@ -3,11 +3,14 @@
 
 mod copies;
 mod directories;
+mod erase;
 mod faults;
+mod figures;
 mod files;
 mod keys;
 mod log;
 mod recipients;
+mod rollback;
 mod rows;
 
 use std::path::{Path, PathBuf};
@@ -82,7 +85,7 @@ impl Store {
         &self,
         act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
     ) -> Result<A, StorageError> {
-        self.sqlite().writer.call(Lane::Normal, PATIENCE, act).await
+        self.sqlite().writer.call(Lane::Normal, None, PATIENCE, act).await
     }
 
     /// The same, behind the other commands of its batch.
@@ -90,7 +93,7 @@ impl Store {
         &self,
         act: impl FnMut(&mut Session) -> Result<A, Failure> + Send + 'static,
     ) -> Result<A, StorageError> {
-        self.sqlite().writer.call(Lane::Last, PATIENCE, act).await
+        self.sqlite().writer.call(Lane::Last, None, PATIENCE, act).await
     }
 
     /// Runs statements on the write connection.
@@ -120,7 +123,7 @@ impl Store {
                 assert!(released.recv().is_err(), "the test drops its end");
                 Ok(())
             };
-            engine.writer.call(Lane::Urgent, PATIENCE, wait).await
+            engine.writer.call(Lane::Urgent, None, PATIENCE, wait).await
         });
         stalled.await.unwrap();
         release
@@ -173,7 +176,7 @@ impl SqliteEngine {
             let count = session.conn.query_row("SELECT count(*) FROM verifications", (), |row| row.get(0));
             Ok(count?)
         };
-        self.writer.call(Lane::Normal, PATIENCE, count).await.unwrap()
+        self.writer.call(Lane::Normal, None, PATIENCE, count).await.unwrap()
     }
 }
 

@@ -33,8 +33,9 @@ async fn known<F: EngineFixture>(
     let mut known = Vec::new();
     for n in 0..count {
         let identity = Some(recipient_keys(&bench.tenant, &recipient(n)).identity);
-        let query = ListQuery { identity, status: None, before: None, limit: 100, now: bench.now() };
-        let list = bench.engine().list(&bench.tenant, query).await.unwrap();
+        let query =
+            ListQuery { identity, status: None, before: None, limit: 100, looks: 100, now: bench.now() };
+        let list = bench.engine().list(&bench.tenant, query).await.unwrap().found;
         known.push((bench.ledger(&recipient(n)).await, list.iter().map(|v| v.id).collect()));
     }
     known

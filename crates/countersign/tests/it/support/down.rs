@@ -8,14 +8,14 @@ use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    StorageError, SweepReport, UserIndex, VerificationRecord,
+    StorageError, SweepReport, UserIndex, VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::{DeliveryReport, Message};
 use countersign_core::time::Timestamp;
-use countersign_core::verification::{RecipientLedger, Verification};
+use countersign_core::verification::RecipientLedger;
 
 /// Answers nothing but that it is unavailable.
 pub(super) struct Down;
@@ -41,7 +41,7 @@ unavailable! {
     check(CheckCommand) -> Idempotent<CheckOutcome>;
     cancel(CancelCommand) -> CancelOutcome;
     verification(&TenantId, VerificationId) -> Option<VerificationRecord>;
-    list(&TenantId, ListQuery) -> Vec<Verification>;
+    list(&TenantId, ListQuery) -> VerificationPage;
     recipient(&TenantId, &RecipientKey) -> RecipientLedger;
     release(RecipientCommand) -> bool;
     erase(RecipientCommand) -> u32;

@@ -4,6 +4,7 @@
 
 mod enduserapi;
 mod places;
+mod rate;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -24,7 +24,7 @@ use crate::services::Services;
 /// The calls over the services.
 #[derive(Debug)]
 pub(super) struct Users {
-    services: Services,
+    pub(super) services: Services,
     directory: Directory,
     dialect: DialectName,
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
+use countersign_core::engine::StorageError;
 
 use super::auth::{Caller, Door};
 use super::calls::Call;
@@ -42,6 +43,9 @@ impl Zitadel {
     async fn run<C: Call>(&self, headers: &HeaderMap, request: C::Request) -> Result<C::Answer, Failed> {
         let admitted = self.door.admit(headers);
         let admitted = admitted.map_err(|no| Failed { reason: no.reason, caller: no.caller })?;
+        let overloaded =
+            |error: StorageError| Failed { reason: error.into(), caller: Some(admitted.caller.clone()) };
+        self.users.services.admit(&admitted.caller.tenant).map_err(overloaded)?;
         let answer = C::run(&self.users, &admitted, request).await;
         answer.map_err(|reason| Failed { reason, caller: Some(admitted.caller) })
     }
