@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 
 use crate::codec;
-use crate::engine::{Engine, NameConflict, PutUser, StorageError, StoredUser, UserIndex};
+use crate::engine::{
+    Accepted, EnrolCommand, EnrolOutcome, Engine, NameConflict, PutUser, Refusal, StorageError, StoredUser, UserIndex,
+};
 use crate::entropy::Entropy;
 use crate::keys::{KeyRing, Place};
 use crate::names::{DirectoryName, TenantId};
 use crate::recipient::{EmailAddress, PhoneNumber, Recipient};
 use crate::time::{Clock, Timestamp};
-use crate::verifications::Account;
+use crate::verifications::{Account, Prepared};
 
 /// What changes of addresses are counted over.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -127,6 +128,10 @@ pub struct NewUser {
     pub email_verified: bool,
     /// Whether the number is taken as proven.
     pub phone_verified: bool,
+    /// Whether a code is issued for the mailbox.
+    pub email_pending: bool,
+    /// The same for the number.
+    pub phone_pending: bool,
     /// Which organisation of the tenant it belongs to.
     pub organization: Option<String>,
     /// What it is called.
@@ -153,6 +158,19 @@ pub enum Put {
     Done(Box<User>),
     /// Another user has that username and keeps it. Nothing was changed.
     NameTaken,
+}
+
+/// What became of a registration with its first messages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Enrolled {
+    /// The user is registered, and a code issued by each start; here is what the starts came to, in their order.
+    Done(Box<User>, Vec<Accepted>),
+    /// The tenant has a user of that id.
+    IdTaken,
+    /// Another user of the tenant has that username.
+    NameTaken,
+    /// A start was refused: there is no user, and nothing was sent.
+    Refused(Refusal),
 }
 
 /// Why a user was not changed.
@@ -196,7 +214,7 @@ struct Body {
 }
 
 /// How a user is looked up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum UserBy<'a> {
     /// By the tenant's id.
     Id(&'a str),
@@ -207,6 +225,18 @@ pub enum UserBy<'a> {
     Key(&'a [u8; 16]),
     /// By an address.
     Address(&'a Recipient),
+}
+
+/// Ids and names are the tenant's own, and may be addresses.
+impl std::fmt::Debug for UserBy<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(_) => f.write_str("Id(…)"),
+            Self::Key(_) => f.write_str("Key(…)"),
+            Self::Username(_) => f.write_str("Username(…)"),
+            Self::Address(address) => f.debug_tuple("Address").field(address).finish(),
+        }
+    }
 }
 
 /// What to write into the directory. `None` leaves a field as it is.
@@ -357,6 +387,34 @@ impl Directory {
         })
     }
 
+    /// Registers a user and issues their first codes: all of it in one commit, or nothing. Each start is for another
+    /// address.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn enrol(
+        &self,
+        tenant: &TenantId,
+        new: NewUser,
+        starts: Vec<Prepared>,
+    ) -> Result<Enrolled, StorageError> {
+        let key = self.id_key(tenant, &new.id);
+        let user = self.blank(new);
+        let command = EnrolCommand {
+            tenant: tenant.clone(),
+            directory: self.name.clone(),
+            user: self.seal(tenant, key, &user),
+            starts: starts.into_iter().map(|Prepared(start)| start).collect(),
+            now: self.clock.now(),
+        };
+        Ok(match self.engine.enrol(command).await? {
+            EnrolOutcome::Enrolled(sent) => Enrolled::Done(Box::new(user), sent),
+            EnrolOutcome::IdTaken => Enrolled::IdTaken,
+            EnrolOutcome::NameTaken => Enrolled::NameTaken,
+            EnrolOutcome::Refused(refusal) => Enrolled::Refused(refusal),
+        })
+    }
+
     /// Changes a user: `change` is told what is stored and says what shall be, or why not. Concurrent
     /// changes of one user are applied one after the other and none is lost, so that `change` may run
     /// several times. Addresses are changed by [`User::set_email`] and [`User::set_phone`]. The sequence is what `change` leaves,
@@ -397,7 +455,7 @@ impl Directory {
     /// It is no secret, and [`Directory::create`] tells if it should be taken.
     pub fn fresh_id(&self) -> String {
         let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
-        let chance: u64 = StdRng::from_seed(self.entropy.seed()).random_range(0..1 << 22);
+        let chance: u64 = self.entropy.seed().rng().random_range(0..1 << 22);
         ((millis << 22) | chance).to_string()
     }
 
@@ -414,8 +472,8 @@ impl Directory {
             phone: new.phone,
             email_verified: new.email_verified,
             phone_verified: new.phone_verified,
-            email_pending: false,
-            phone_pending: false,
+            email_pending: new.email_pending,
+            phone_pending: new.phone_pending,
             confirmed: false,
             unproven_life: None,
             organization: new.organization,
@@ -441,7 +499,7 @@ impl Directory {
             profile: user.profile.clone(),
             contact_changes: user.contact_changes.clone(),
         };
-        let mut rng = StdRng::from_seed(self.entropy.seed());
+        let mut rng = self.entropy.seed().rng();
         let place = Place { table: "users", column: "body", tenant, row: &key, index: 0 };
         let identity = |recipient: Recipient| recipient.keys(tenant, &self.keys).identity;
         StoredUser {

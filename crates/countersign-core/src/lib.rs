@@ -24,6 +24,7 @@ pub mod link;
 pub mod names;
 pub mod nonces;
 pub mod outbox;
+pub mod pairs;
 pub mod policy;
 pub mod provider;
 pub mod rate;

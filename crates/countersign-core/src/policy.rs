@@ -140,6 +140,12 @@ pub struct Terms {
     /// the end of a window shortens no code's life. `None`: it may be as old as its window allows.
     #[cbor(n(10), with = "crate::codec::optional_duration", has_nil)]
     pub join_within: Option<Duration>,
+    /// How long after a message a start that asks for the very same again (through the same call, to the same
+    /// addresses over the same channels, with the same link, in the same language) is that message's own request
+    /// come twice: a double click. It is answered like the first, and nothing is sent. `None`: such a start waits
+    /// like any other.
+    #[cbor(n(11), with = "crate::codec::optional_duration", has_nil)]
+    pub same_within: Option<Duration>,
 }
 
 impl Default for Terms {
@@ -157,6 +163,7 @@ impl Default for Terms {
             keep_recipient: Duration::from_secs(24 * 3600),
             keep_record: Duration::from_secs(30 * 24 * 3600),
             join_within: None,
+            same_within: None,
         }
     }
 }

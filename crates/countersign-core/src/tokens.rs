@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 use crate::codec;
 use crate::entropy::Entropy;
@@ -63,7 +61,7 @@ impl Tokens {
     /// A token for `subject` that lives for `life`. One of another tenant or `kind` is another token.
     pub fn issue(&self, tenant: &TenantId, kind: &'static str, subject: &str, life: Duration) -> String {
         let claims = Claims { subject: subject.to_owned(), expires_at: self.clock.now() + life };
-        let mut rng = StdRng::from_seed(self.entropy.seed());
+        let mut rng = self.entropy.seed().rng();
         let sealed = self.keys.seal(place(tenant, kind), &codec::to_row(&claims), &mut rng);
         BASE64URL_NOPAD.encode(sealed.as_bytes())
     }

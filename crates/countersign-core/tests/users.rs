@@ -1,7 +1,6 @@
 //! Verifications of one user's address, through the verbs: whose they are, what they share, what they prove.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use countersign_core::engine::{
     AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, Refusal, SendOutcome,
 };
 use countersign_core::names::{DialectName, Purpose};
+use countersign_core::pairs::Pairs;
 use countersign_core::provider::Routes;
 use countersign_core::recipient::{PhoneNumber, Recipient};
 use countersign_core::template::Templates;
@@ -72,8 +72,8 @@ impl App {
             locale: None,
             custom_code: None,
             link: None,
-            context: BTreeMap::new(),
-            metadata: BTreeMap::new(),
+            context: Pairs::default(),
+            metadata: Pairs::default(),
             client_ip: None,
             terms: None,
             idempotency: None,
@@ -104,7 +104,7 @@ impl App {
             tenant: &self.acme,
             of,
             code: code.clone(),
-            context: BTreeMap::new(),
+            context: Pairs::default(),
             consume: true,
             record_proof: true,
             idempotency: None,
@@ -185,8 +185,8 @@ async fn f2_a_request_that_mixes_test_numbers_and_real_addresses_is_refused() {
                 locale: None,
                 custom_code: None,
                 link: None,
-                context: BTreeMap::new(),
-                metadata: BTreeMap::new(),
+                context: Pairs::default(),
+                metadata: Pairs::default(),
                 client_ip: None,
                 terms: None,
                 idempotency: None,
@@ -241,8 +241,8 @@ async fn f21_a_look_alike_of_somebody_shares_their_limits() {
             locale: None,
             custom_code: None,
             link: None,
-            context: BTreeMap::new(),
-            metadata: BTreeMap::new(),
+            context: Pairs::default(),
+            metadata: Pairs::default(),
             client_ip: None,
             terms: None,
             idempotency: None,

@@ -14,17 +14,15 @@ use crate::observe::Cause;
 pub(crate) fn decided<O>(outcome: Idempotent<O>) -> Result<(O, Timestamp), Cause> {
     match outcome {
         Idempotent::Fresh { outcome, at } | Idempotent::Replayed { outcome, at } => Ok((outcome, at)),
-        Idempotent::Mismatch | Idempotent::InFlight => {
-            Err(Cause("an idempotency key that was never claimed".into()))
-        }
+        Idempotent::Mismatch => Err(Cause("an idempotency key that was never claimed".into())),
     }
 }
 
 /// How long until asking for a message makes sense, where none was sent because the last one is too recent;
-/// `None` when one was sent.
+/// `None` when one was sent, by this request or by the same one a moment ago.
 pub(crate) fn cooling_down(accepted: &Accepted, at: Timestamp) -> Option<Duration> {
     match accepted.kind {
-        AcceptedKind::Opened | AcceptedKind::Resent => None,
+        AcceptedKind::Opened | AcceptedKind::Resent | AcceptedKind::Repeated => None,
         AcceptedKind::CoolingDown => {
             let running = &accepted.verification;
             Some(at.until(running.next_send_at(at).unwrap_or(running.expires_at)))

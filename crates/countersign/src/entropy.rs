@@ -1,6 +1,6 @@
 //! Randomness from the operating system.
 
-use countersign_core::entropy::Entropy;
+use countersign_core::entropy::{Entropy, Seed};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -9,12 +9,12 @@ use rand::rngs::SysRng;
 pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
-    fn seed(&self) -> [u8; 32] {
+    fn seed(&self) -> Seed {
         let mut seed = [0; 32];
         // A predictable code is worse than none: without the system's generator there is nothing to
         // go on with, and the request that asked fails.
         SysRng.try_fill_bytes(&mut seed).expect("the operating system's random generator does not answer");
-        seed
+        Seed::new(seed)
     }
 }
 

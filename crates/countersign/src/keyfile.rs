@@ -22,7 +22,7 @@ use countersign_core::entropy::Entropy;
 use countersign_core::keys::{InvalidKeys, KeyMaterial, KeyRing, SecretKey};
 use data_encoding::BASE64;
 use serde::Deserialize;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The environment variable that may hold a key file's text instead of a file.
 pub const ENVIRONMENT: &str = "COUNTERSIGN_KEYS";
@@ -118,10 +118,7 @@ pub fn parse(text: &str, origin: &str) -> Result<KeyRing, KeyFileError> {
 /// A fresh key file's text.
 pub fn generate(entropy: &impl Entropy) -> Zeroizing<String> {
     let key = || {
-        let mut bytes = entropy.seed();
-        let text = Zeroizing::new(BASE64.encode(&bytes));
-        bytes.zeroize();
-        text
+        Zeroizing::new(BASE64.encode(entropy.seed().expose()))
     };
     let (index, audit, pepper, seal) = (key(), key(), key(), key());
     Zeroizing::new(format!(

@@ -15,14 +15,14 @@ pub(super) fn python() -> Result<()> {
     apt::ensure("the reference clients", &["python3"], &["python3"])
 }
 
-/// ZITADEL's Python client in a virtual environment of its own; answers that environment's `python`.
-pub(super) fn zitadel_python() -> Result<PathBuf> {
+/// What a client's folder asks of PyPI, in a virtual environment of its own; answers that environment's `python`.
+pub(super) fn python_with(folder: &str, what: &str) -> Result<PathBuf> {
     python()?;
-    let environment = cache("zitadel-python");
-    let requirements = source("zitadel-python/requirements.txt");
+    let environment = cache(folder);
+    let requirements = source(folder).join("requirements.txt");
     installed_once(&environment, &[&requirements], || {
         if output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_err() {
-            apt::install("the virtual environment of ZITADEL's Python client", &["python3-venv"])?;
+            apt::install(&format!("the virtual environment of {what}"), &["python3-venv"])?;
         }
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
         let mut pip = Command::new(environment.join("bin/python"));

@@ -1,5 +1,6 @@
 //! The wire APIs, driven by clients that know nothing of Countersign: reference clients in Python's
-//! standard library, one per document, and the published clients of ZITADEL, unmodified.
+//! standard library, one per document, the published clients of ZITADEL, unmodified, and Schemathesis, which knows
+//! the native API's OpenAPI document and nothing else.
 //!
 //! They lie in `tests/clients`. What they need is installed under `target/clients`, at the versions that
 //! are pinned beside them. Each gets a service of its own: dev mode on a free port, with an empty store.
@@ -29,6 +30,7 @@ struct Client {
 }
 
 const CLIENTS: &[Client] = &[
+    client("native", "by its OpenAPI document", native_schema),
     client("zap", "by its document", || reference("zap_test.py")),
     client("zap", "its samples", || reference("zap_samples_test.py")),
     client("crypterium", "by its document", || reference("crypterium_test.py")),
@@ -94,8 +96,14 @@ fn reference(tests: &str) -> Result<Command> {
     Ok(command)
 }
 
+fn native_schema() -> Result<Command> {
+    let mut command = Command::new(install::python_with("native-schema", "Schemathesis")?);
+    python_tests(&mut command, "native-schema", "schema_test.py");
+    Ok(command)
+}
+
 fn zitadel_python() -> Result<Command> {
-    let mut command = Command::new(install::zitadel_python()?);
+    let mut command = Command::new(install::python_with("zitadel-python", "ZITADEL's Python client")?);
     python_tests(&mut command, "zitadel-python", "zitadel_test.py");
     Ok(command)
 }

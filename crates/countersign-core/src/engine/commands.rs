@@ -3,23 +3,24 @@
 //! Commands are complete: they carry the instant, the randomness and the limits that the decision
 //! needs. Expected results are outcomes; errors are what the caller cannot fix.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
 use super::idempotency::IdempotencyClaim;
 use crate::code::Code;
+use crate::entropy::Seed;
 use crate::ids::VerificationId;
 use crate::keys::{ContextDigest, RecipientKey};
 use crate::link::LinkTemplate;
-use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
+use crate::names::{Channel, DialectName, DirectoryName, Locale, Purpose, TenantId};
+use crate::pairs::Pairs;
 use crate::policy::{Caps, Terms};
 use crate::recipient::{Recipient, RecipientKeys};
 use crate::time::Timestamp;
 use crate::verification::{ClientKey, Status, Verification};
 
-use super::user::UserAddress;
+use super::user::{StoredUser, UserAddress};
 
 /// What the caller means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,7 +104,7 @@ pub struct StartCommand {
     /// What the code is bound to besides.
     pub context: Option<ContextDigest>,
     /// The caller's own notes, kept with the verification.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Pairs,
     /// Finds the client address' ledger; `None` when the caller told no address.
     pub client: Option<ClientKey>,
     /// What a new verification runs under.
@@ -115,9 +116,37 @@ pub struct StartCommand {
     /// The present instant.
     pub now: Timestamp,
     /// The randomness of this command.
-    pub seed: [u8; 32],
+    pub seed: Seed,
     /// The caller's claim on one effect.
     pub idempotency: Option<IdempotencyClaim>,
+}
+
+/// Register a user, and send the first codes to their addresses. All of it happens, or nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnrolCommand {
+    /// Whose user.
+    pub tenant: TenantId,
+    /// In which directory.
+    pub directory: DirectoryName,
+    /// The user.
+    pub user: StoredUser,
+    /// The first messages, each for an address and a purpose of its own. They claim no idempotency keys.
+    pub starts: Vec<StartCommand>,
+    /// The present instant.
+    pub now: Timestamp,
+}
+
+/// What an enrolment came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EnrolOutcome {
+    /// The user is registered, and every code issued: the running verifications, in the order of the starts.
+    Enrolled(Vec<Accepted>),
+    /// The directory has a user of that id.
+    IdTaken,
+    /// Another user of the directory has that name.
+    NameTaken,
+    /// A message was refused: there is no user, and nothing was sent or charged.
+    Refused(Refusal),
 }
 
 /// Send again, addressed by id.
@@ -140,7 +169,7 @@ pub struct ResendCommand {
     /// The present instant.
     pub now: Timestamp,
     /// The randomness of this command.
-    pub seed: [u8; 32],
+    pub seed: Seed,
     /// The caller's claim on one effect.
     pub idempotency: Option<IdempotencyClaim>,
 }
@@ -228,6 +257,9 @@ pub enum AcceptedKind {
     /// A running one is inside its cool-down: nothing was sent and nothing charged.
     #[n(2)]
     CoolingDown,
+    /// The same request came a moment ago and sent a message: nothing was sent and nothing charged now.
+    #[n(3)]
+    Repeated,
 }
 
 /// A running verification after a start or resend.

@@ -2,7 +2,8 @@
 //!
 //! The answer is stored in the same commit as the effect, so that a crash leaves both or neither.
 //! Only an outcome that changed something is stored: a request that was refused without effect may
-//! be repeated under the same key. A stored answer never holds a code, and it forgets an address when
+//! be repeated under the same key. Of requests that carry one key at the same time, an engine decides one
+//! first; the others wait for its commit and are judged by what it stored. A stored answer never holds a code, and it forgets an address when
 //! the verification it tells about does.
 
 use std::time::Duration;
@@ -171,8 +172,6 @@ pub enum Idempotent<O> {
     },
     /// The key was used for another request.
     Mismatch,
-    /// The first request with this key is still under way.
-    InFlight,
 }
 
 /// Judges a claim against what is stored under its key; `None` when the request has to be carried

@@ -17,11 +17,11 @@ use std::time::Duration;
 
 pub use commands::{
     Accepted, AcceptedKind, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery,
-    DestinationRequest, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
+    DestinationRequest, EnrolCommand, EnrolOutcome, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
 pub use nonce::{NonceCommand, NonceOutcome, StoredNonce, spend};
-pub use user::{NameConflict, Proven, PutUser, StoredUser, UserAddress, UserIndex, UserKey};
+pub use user::{NameConflict, NewRow, Proven, PutUser, StoredUser, UserAddress, UserIndex, UserKey};
 
 use crate::audit::{AuditEntry, AuditEvent, SealedHead};
 use crate::ids::VerificationId;
@@ -223,6 +223,10 @@ pub trait Engine: Send + Sync + 'static {
         expected: Option<u64>,
         on_name: NameConflict,
     ) -> Result<PutUser, StorageError>;
+
+    /// Registers a user and sends the first codes: [`crate::verification::enrol::enrol`]. The user and the messages
+    /// are one commit, or there is none.
+    async fn enrol(&self, command: EnrolCommand) -> Result<EnrolOutcome, StorageError>;
 
     /// Takes note of a nonce: [`spend`]. Of concurrent commands with one nonce exactly one is fresh.
     async fn spend_nonce(&self, command: NonceCommand) -> Result<NonceOutcome, StorageError>;

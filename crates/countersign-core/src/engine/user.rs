@@ -91,6 +91,15 @@ pub struct Proven {
     pub address: Option<RecipientKey>,
 }
 
+/// A user to register.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewRow {
+    /// In which directory.
+    pub directory: DirectoryName,
+    /// The user.
+    pub user: StoredUser,
+}
+
 /// What became of a user that was to be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PutUser {

@@ -1,8 +1,6 @@
 //! Commands with sane defaults, so that a test states only what it is about:
 //! `StartCommand { delivery: Delivery::Return, ..start(&acme, ALICE, now) }`.
 
-use std::collections::BTreeMap;
-
 use super::keys;
 use crate::audit::AuditEvent;
 use crate::code::Code;
@@ -10,8 +8,10 @@ use crate::engine::{
     CancelCommand, CheckCommand, CheckTarget, Delivery, DestinationRequest, IdempotencyClaim, Intent,
     NonceCommand, RecipientCommand, ResendCommand, StartCommand, UserAddress, UserKey,
 };
+use crate::entropy::Seed;
 use crate::ids::VerificationId;
 use crate::names::{DialectName, DirectoryName, Locale, Purpose, TenantId};
+use crate::pairs::Pairs;
 use crate::policy::{Caps, Policy, RecipientCaps, Terms};
 use crate::recipient::{Recipient, RecipientKeys};
 use crate::tenant::Tenant;
@@ -87,7 +87,7 @@ pub fn nonce(tenant: &TenantId, key: u8, keep_until: Timestamp, now: Timestamp) 
 }
 
 /// Sends a code to an address, under the native API's defaults.
-pub fn start(tenant: &TenantId, to: &str, now: Timestamp, seed: [u8; 32]) -> StartCommand {
+pub fn start(tenant: &TenantId, to: &str, now: Timestamp, seed: impl Into<Seed>) -> StartCommand {
     StartCommand {
         tenant: tenant.clone(),
         purpose: purpose(),
@@ -99,19 +99,19 @@ pub fn start(tenant: &TenantId, to: &str, now: Timestamp, seed: [u8; 32]) -> Sta
         custom_code: None,
         link: None,
         context: None,
-        metadata: BTreeMap::new(),
+        metadata: Pairs::default(),
         client: None,
         terms: Terms::default(),
         caps: Caps::default(),
         cost_micros: 0,
         now,
-        seed,
+        seed: seed.into(),
         idempotency: None,
     }
 }
 
 /// Sends again over the same channel.
-pub fn resend(tenant: &TenantId, id: VerificationId, now: Timestamp, seed: [u8; 32]) -> ResendCommand {
+pub fn resend(tenant: &TenantId, id: VerificationId, now: Timestamp, seed: impl Into<Seed>) -> ResendCommand {
     ResendCommand {
         tenant: tenant.clone(),
         dialect: DialectName::parse("native").expect("a dialect"),
@@ -121,7 +121,7 @@ pub fn resend(tenant: &TenantId, id: VerificationId, now: Timestamp, seed: [u8; 
         caps: Caps::default(),
         cost_micros: 0,
         now,
-        seed,
+        seed: seed.into(),
         idempotency: None,
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Seed};
 use crate::names::{Channel, ProviderName};
 use crate::provider::{DeliveryError, Provider, RenderedMessage, Route, Routes, Submitted};
 use crate::time::{Clock, Timestamp};
@@ -78,10 +78,10 @@ impl Default for SeededEntropy {
 }
 
 impl Entropy for SeededEntropy {
-    fn seed(&self) -> [u8; 32] {
+    fn seed(&self) -> Seed {
         let mut seed = [0; 32];
         self.0.lock().expect("a draw does not panic").fill_bytes(&mut seed);
-        seed
+        Seed::new(seed)
     }
 }
 

@@ -6,10 +6,12 @@
 //!
 //! - [`start`](start::start), [`resend`](resend::resend), [`check`](check::check) and
 //!   [`cancel`](cancel::cancel): the four verbs.
+//! - [`enrol`](enrol::enrol): a new user with their first messages.
 //! - [`Ledgers`]: what is counted across verifications.
 
 pub mod cancel;
 pub mod check;
+pub mod enrol;
 mod issue;
 mod ledger;
 mod limits;
@@ -20,8 +22,6 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use minicbor::{Decode, Encode};
 
 pub use ledger::{ClientKey, ClientLedger, Hold, Ledgers, RecipientLedger, TenantLedger, Windows};
@@ -29,7 +29,7 @@ pub use sealed::Disclosed;
 pub(crate) use sealed::disclose;
 pub use sweep::{SweepAction, erase, sweep};
 
-use crate::engine::{Proven, UserAddress, UserKey};
+use crate::engine::{NewRow, Proven, UserAddress, UserKey};
 use crate::ids::VerificationId;
 use crate::keys::{CodeDigest, ContextDigest, RecipientKey, Sealed};
 use crate::names::{Channel, DialectName, Locale, Purpose, TenantId};
@@ -190,6 +190,11 @@ pub struct Verification {
     #[n(18)]
     #[cbor(default)]
     pub pretended: bool,
+    /// Stands for the start whose message carries the live code; `None` where the live code was handed back, or
+    /// was sent again by id.
+    #[n(19)]
+    #[cbor(default, with = "minicbor::bytes")]
+    pub sent_for: Option<[u8; 16]>,
 }
 
 impl Verification {
@@ -208,12 +213,6 @@ impl Verification {
             Status::Pending => None,
             _ => Some(self.ended_at.unwrap_or(self.expires_at)),
         }
-    }
-
-    /// Whether its last message was sent so short a time ago, that instant included: for APIs that take a
-    /// request that comes twice for one.
-    pub fn was_sent_within(&self, time: Duration, now: Timestamp) -> bool {
-        self.last_send_at.is_some_and(|last| now.since(last) <= time)
     }
 
     /// When the next send may happen: `None` once sends are used up or it has ended.
@@ -287,6 +286,8 @@ pub struct Changes {
     pub drop_messages: Vec<DropMessages>,
     /// Proofs that the directory records.
     pub proven: Vec<Proven>,
+    /// Users to register: nobody has their ids, and nobody else their names.
+    pub users: Vec<NewRow>,
     /// Entries for the audit log.
     pub audit: Vec<crate::audit::AuditEvent>,
 }

@@ -6,7 +6,6 @@ use super::start::accepted;
 use super::{Changes, Damaged, Decision, Ledgers, Status, Verification};
 use crate::engine::{AcceptedKind, Delivery, Refusal, ResendCommand, SendOutcome};
 use crate::keys::KeyRing;
-use crate::verifications::rng;
 
 /// What a resend or a check reads.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -65,8 +64,9 @@ pub fn resend(
         .map(|(index, d)| Addressed { index, channel: command.channel.unwrap_or(d.channel) })
         .collect();
     // The caller's link is not kept; who wants it in the next mail, too, sends again by a start.
-    let mut issuer = Issuer { keys, delivery, link: None, now, rng: rng(command.seed), known: Vec::new() };
+    let mut issuer = Issuer { keys, delivery, link: None, now, rng: command.seed.rng(), known: Vec::new() };
     let codes = issuer.issue(&mut running, &to, None)?;
+    running.sent_for = None;
     limits.record_issue(delivery, command.cost_micros, RunningState::budgets(&running));
     let mut changes =
         Changes { messages: codes.messages, drop_messages: codes.drop_messages, ..Changes::default() };

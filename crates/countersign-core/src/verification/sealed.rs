@@ -8,14 +8,21 @@ use crate::engine::StorageError;
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, Place};
 use crate::names::TenantId;
+use crate::pairs::Pairs;
 
 /// What a verification's sealed fields say, for the tenant's own eyes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Disclosed {
     /// The addresses in order, in full, or masked after the retention time.
     pub to: Vec<String>,
     /// The caller's own notes.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Pairs,
+}
+
+impl std::fmt::Debug for Disclosed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disclosed").field("metadata", &self.metadata).finish_non_exhaustive()
+    }
 }
 
 /// Opens a verification's sealed fields.
@@ -37,10 +44,10 @@ pub(crate) fn disclose(keys: &KeyRing, verification: &Verification) -> Result<Di
         })
         .collect::<Result<_, _>>()?;
     let metadata = match &verification.metadata {
-        None => BTreeMap::new(),
+        None => Pairs::default(),
         Some(sealed) => {
             let plain = keys.open(metadata_place(tenant, id), sealed).map_err(|_| damaged())?;
-            codec::from_row(&plain).map_err(|_| damaged())?
+            codec::from_row::<BTreeMap<_, _>>(&plain).map_err(|_| damaged())?.into()
         }
     };
     Ok(Disclosed { to, metadata })

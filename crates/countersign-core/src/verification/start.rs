@@ -1,6 +1,5 @@
 //! Opening a verification, or sending again because one is pending.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::issue::{Addressed, Issuer};
@@ -14,10 +13,11 @@ use crate::engine::{
 };
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
+use crate::link::LinkTemplate;
 use crate::outbox::Abandoned;
+use crate::pairs::Pairs;
 use crate::policy::CodeSharing;
 use crate::time::Timestamp;
-use crate::verifications::rng;
 
 /// How long after its end an expired verification can be asked for again by a resend.
 const REVIVAL: Duration = Duration::from_secs(24 * 3600);
@@ -90,7 +90,7 @@ pub fn start(
         delivery: command.delivery,
         link: command.link.as_ref(),
         now,
-        rng: rng(command.seed),
+        rng: command.seed.rng(),
         known: Vec::new(),
     };
     match base {
@@ -196,6 +196,38 @@ fn is_too_old(base: &Verification, limits: &Limits, command: &StartCommand) -> b
         && !matches!(limits.refuse_sending(base, command.delivery), Some(Refusal::CoolDown { .. }))
 }
 
+/// Whether a start is the request of the last message come twice. That message must have the live code: one that
+/// was handed back since has voided it, and nobody would get a code that is good.
+fn is_same_send(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
+    let (Some(time), Some(last)) = (command.terms.same_within, base.last_send_at) else { return false };
+    command.now.since(last) <= time && base.sent_for.is_some() && base.sent_for == sent_for(command, keys)
+}
+
+/// Stands for everything that matters of a start that sends; a code that is handed back is never the same.
+fn sent_for(command: &StartCommand, keys: &KeyRing) -> Option<[u8; 16]> {
+    let mut asked = match command.delivery {
+        Delivery::Return => return None,
+        Delivery::Send => vec![0],
+        Delivery::Pretend => vec![1],
+    };
+    asked.push(match command.intent {
+        Intent::Start => 0,
+        Intent::StartOrResend => 1,
+        Intent::ResendOnly => 2,
+        Intent::ResendOrRevive => 3,
+    });
+    for destination in &command.destinations {
+        asked.extend_from_slice(destination.keys.identity.as_bytes());
+        asked.extend_from_slice(destination.channel.as_str().as_bytes());
+    }
+    for text in [Some(command.locale.as_str()), command.link.as_ref().map(LinkTemplate::identity).as_deref()] {
+        // A space ends each: neither has one within, but the link between its parts, and it comes last.
+        asked.push(b' ');
+        asked.extend_from_slice(text.unwrap_or_default().as_bytes());
+    }
+    Some(keys.lookup_key(&command.tenant, "sent for", &asked))
+}
+
 /// How long until a start like this one opens another verification instead.
 fn until_too_old(base: &Verification, command: &StartCommand) -> Duration {
     match command.terms.join_within {
@@ -269,6 +301,7 @@ fn open(
         metadata: None,
         test: command.is_test(),
         pretended: command.delivery == Delivery::Pretend,
+        sent_for: sent_for(command, issuer.keys),
     };
     opened.metadata = seal_metadata(&opened, &command.metadata, issuer);
     for (request, owner) in command.destinations.iter().zip(owners) {
@@ -297,11 +330,11 @@ fn open(
 
 fn seal_metadata(
     verification: &Verification,
-    pairs: &BTreeMap<String, String>,
+    pairs: &Pairs,
     issuer: &mut Issuer<'_>,
 ) -> Option<crate::keys::Sealed> {
     let place = metadata_place(&verification.tenant, &verification.id);
-    (!pairs.is_empty()).then(|| issuer.keys.seal(place, &codec::to_row(pairs), &mut issuer.rng))
+    (!pairs.is_empty()).then(|| issuer.keys.seal(place, &codec::to_row(&**pairs), &mut issuer.rng))
 }
 
 /// A start while one is running: it sends again, or waits, and may bring further addresses along.
@@ -325,7 +358,11 @@ fn send_again(
     if let Some(refusal) = limits.refuse_sending(&base, command.delivery) {
         return Ok(match refusal {
             Refusal::CoolDown { .. } => {
-                Decision::unchanged(accepted_without_code(AcceptedKind::CoolingDown, &base))
+                let kind = match is_same_send(&base, command, issuer.keys) {
+                    true => AcceptedKind::Repeated,
+                    false => AcceptedKind::CoolingDown,
+                };
+                Decision::unchanged(accepted_without_code(kind, &base))
             }
             Refusal::SendsExhausted { retry_after } => refused(Refusal::SendsExhausted {
                 retry_after: retry_after.min(until_too_old(&base, command)),
@@ -358,6 +395,7 @@ fn send_again(
         issuer.add_destination(&mut base, request, owner);
     }
     let codes = issuer.issue(&mut base, &to, None)?;
+    base.sent_for = sent_for(command, issuer.keys);
     limits.record_joining(command.delivery, &joining_budgets);
     limits.record_issue(
         command.delivery,

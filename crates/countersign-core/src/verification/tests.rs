@@ -2,7 +2,6 @@
 
 mod edges;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::start::{StartState, start};
@@ -12,7 +11,9 @@ use crate::engine::{
     Accepted, AcceptedKind, Delivery, DestinationRequest, Intent, Refusal, SendOutcome, StartCommand,
     UserAddress, UserKey,
 };
+use crate::entropy::Seed;
 use crate::outbox::Payload;
+use crate::pairs::Pairs;
 use crate::policy::{Caps, CodeSharing, ResendCode};
 use crate::recipient::Recipient;
 use crate::testkit::keys;
@@ -41,13 +42,13 @@ fn to(addresses: &[&str]) -> StartCommand {
         custom_code: None,
         link: None,
         context: None,
-        metadata: BTreeMap::new(),
+        metadata: Pairs::default(),
         client: None,
         terms: Terms { resend_code: ResendCode::New, sharing: CodeSharing::Shared, ..Terms::default() },
         caps: Caps::default(),
         cost_micros: 0,
         now: at(0),
-        seed: [7; 32],
+        seed: Seed::new([7; 32]),
         idempotency: None,
         tenant,
     }
@@ -88,7 +89,7 @@ fn one_code_goes_to_both_addresses_or_each_has_its_own() {
 #[test]
 fn a_new_code_for_one_address_voids_the_shared_one_of_the_other() {
     let first = decide(&[None, None], &to(&["a@example.com", "+12125550101"]));
-    let command = StartCommand { now: at(31), seed: [8; 32], ..to(&["+12125550101"]) };
+    let command = StartCommand { now: at(31), seed: Seed::new([8; 32]), ..to(&["+12125550101"]) };
     let again = decide(&[Some(opened(&first))], &command);
     assert_eq!(accepted(&again).kind, AcceptedKind::Resent);
     let (running, old, new, keys) = (opened(&again), &sent_codes(&first)[0], &sent_codes(&again)[0], keys());
@@ -171,13 +172,62 @@ fn a_look_alike_is_held_to_the_spend_cap_and_spends_nothing() {
     assert!(sent.changes.tenant.is_some() && pretended.changes.tenant.is_none());
 }
 
+/// A start under terms that take a request come twice within two seconds for one.
+fn clicked(now: Timestamp) -> StartCommand {
+    let terms = Terms { same_within: Some(Duration::from_secs(2)), ..Terms::default() };
+    StartCommand { terms, now, ..to(&["a@example.com"]) }
+}
+
 #[test]
-fn a_message_was_sent_just_now_until_the_last_instant_of_that_time() {
-    let decision = decide(&[None], &to(&["a@example.com"]));
-    let sent = |at| opened(&decision).was_sent_within(Duration::from_secs(2), at);
-    assert!(sent(at(0)) && sent(at(2)) && !sent(at(2) + Duration::from_millis(1)));
-    let returned = decide(&[None], &StartCommand { delivery: Delivery::Return, ..to(&["a@example.com"]) });
-    assert!(!opened(&returned).was_sent_within(Duration::from_secs(2), at(0)));
+fn the_same_start_is_the_same_send_until_the_last_instant_of_its_time() {
+    let first = opened(&decide(&[None], &clicked(at(0)))).clone();
+    let again = |now| {
+        let decision = decide(&[Some(&first)], &clicked(now));
+        assert!(decision.changes.is_empty());
+        accepted(&decision).kind
+    };
+    assert_eq!([at(0), at(2)].map(again), [AcceptedKind::Repeated; 2]);
+    assert_eq!(again(at(2) + Duration::from_millis(1)), AcceptedKind::CoolingDown);
+    let other_terms = StartCommand { terms: Terms::default(), ..clicked(at(1)) };
+    assert_eq!(accepted(&decide(&[Some(&first)], &other_terms)).kind, AcceptedKind::CoolingDown);
+}
+
+/// A second send with another link, over another channel or in another language was swallowed.
+#[test]
+fn a_start_that_asks_for_anything_else_is_not_the_same_send() {
+    use crate::link::{LinkPart, LinkTemplate};
+    let first = opened(&decide(&[None], &clicked(at(0)))).clone();
+    let link = |text: &'static str| LinkTemplate::new([LinkPart::Literal(text), LinkPart::Code]).ok();
+    let mut voice = clicked(at(1));
+    voice.destinations[0].channel = Channel::Voice;
+    for other in [
+        StartCommand { link: link("https://example.com/?c="), ..clicked(at(1)) },
+        StartCommand { locale: Locale::parse("de").unwrap(), ..clicked(at(1)) },
+        StartCommand { intent: Intent::StartOrResend, ..clicked(at(1)) },
+        StartCommand { delivery: Delivery::Pretend, ..clicked(at(1)) },
+        voice,
+    ] {
+        assert_eq!(accepted(&decide(&[Some(&first)], &other)).kind, AcceptedKind::CoolingDown, "{other:?}");
+    }
+    let with_link = |link: Option<LinkTemplate>| StartCommand { link, ..clicked(at(0)) };
+    let linked = opened(&decide(&[None], &with_link(link("https://a.example/")))).clone();
+    for (url, kind) in
+        [("https://a.example/", AcceptedKind::Repeated), ("https://b.example/", AcceptedKind::CoolingDown)]
+    {
+        assert_eq!(accepted(&decide(&[Some(&linked)], &with_link(link(url)))).kind, kind, "{url}");
+    }
+}
+
+/// Sent, handed back, sent again within two seconds: the message's code was dead, and the answer said all is well.
+#[test]
+fn a_message_whose_code_was_replaced_is_not_what_the_next_start_asks_for() {
+    let first = opened(&decide(&[None], &clicked(at(0)))).clone();
+    let handed_back = StartCommand { delivery: Delivery::Return, ..clicked(at(1)) };
+    let decision = decide(&[Some(&first)], &handed_back);
+    assert_eq!(accepted(&decision).kind, AcceptedKind::Resent);
+    let running = decision.changes.verifications.last().unwrap();
+    let third = decide(&[Some(running)], &clicked(at(2)));
+    assert_eq!((accepted(&third).kind, third.changes.is_empty()), (AcceptedKind::CoolingDown, true));
 }
 
 #[test]

@@ -5,12 +5,8 @@
 
 mod requests;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 use crate::audit::AuditEvent;
 use crate::engine::{
@@ -22,6 +18,7 @@ use crate::entropy::Entropy;
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::names::{Channel, Purpose, TenantId};
+use crate::pairs::Pairs;
 use crate::policy::{Caps, RecipientCaps};
 use crate::provider::Routes;
 use crate::recipient::{Recipient, RecipientKeys};
@@ -30,7 +27,7 @@ use crate::tenant::Tenant;
 use crate::time::{Clock, Timestamp};
 use crate::verification::{Disclosed, RecipientLedger, Status, StoredRecipient, Verification, disclose};
 
-pub use requests::{Account, Check, CheckOf, IdempotencyKey, RequestError, Resend, Start, Target};
+pub use requests::{Account, Check, CheckOf, IdempotencyKey, Prepared, RequestError, Resend, Start, Target};
 
 /// The verbs.
 #[derive(Clone)]
@@ -82,6 +79,27 @@ impl Verifications {
     /// # Errors
     /// See [`RequestError`].
     pub async fn start(&self, request: Start<'_>) -> Result<Idempotent<SendOutcome>, RequestError> {
+        Ok(self.start_prepared(self.prepare(request)?).await?)
+    }
+
+    /// The same, of what was [prepared](Self::prepare).
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn start_prepared(
+        &self,
+        Prepared(command): Prepared,
+    ) -> Result<Idempotent<SendOutcome>, StorageError> {
+        self.engine.start(command).await
+    }
+
+    /// Completes a start that is to be decided together with something else: see [`Directory::enrol`].
+    ///
+    /// [`Directory::enrol`]: crate::directory::Directory::enrol
+    ///
+    /// # Errors
+    /// See [`RequestError`]; never one of the store, which is not asked.
+    pub fn prepare(&self, request: Start<'_>) -> Result<Prepared, RequestError> {
         let tenant = request.tenant;
         let policy = &tenant.policy;
         if let Some(code) = &request.custom_code {
@@ -142,7 +160,7 @@ impl Verifications {
             seed: self.entropy.seed(),
             idempotency: self.claim(&tenant.id, request.idempotency),
         };
-        Ok(self.engine.start(command).await?)
+        Ok(Prepared(command))
     }
 
     /// Sends again.
@@ -443,7 +461,7 @@ impl Verifications {
     fn context(
         &self,
         tenant: &Tenant,
-        pairs: &BTreeMap<String, String>,
+        pairs: &Pairs,
     ) -> Option<crate::keys::ContextDigest> {
         (!pairs.is_empty()).then(|| self.keys.context_digest(&tenant.id, pairs))
     }
@@ -492,11 +510,6 @@ fn client_network(ip: IpAddr) -> String {
             format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
         }
     }
-}
-
-/// A generator for one command.
-pub(crate) fn rng(seed: [u8; 32]) -> StdRng {
-    StdRng::from_seed(seed)
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! What a dialect asks for, in the domain's words.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::code::Code;
-use crate::engine::{Delivery, Intent, StorageError, UserKey};
+use crate::engine::{Delivery, Intent, StartCommand, StorageError, UserKey};
 use crate::ids::VerificationId;
 use crate::link::LinkTemplate;
 use crate::names::{Channel, DialectName, DirectoryName, Locale, Purpose};
+use crate::pairs::Pairs;
 use crate::policy::Terms;
 use crate::recipient::Recipient;
 use crate::tenant::Tenant;
 
 /// A user of a tenant, by the tenant's own name for it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// In which directory.
     pub directory: DirectoryName,
@@ -21,8 +22,15 @@ pub struct Account {
     pub id: String,
 }
 
+/// An id may be an address.
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
 /// Whom to send to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     /// An address. Whose it is, the caller does not say.
     Address(Recipient),
@@ -69,13 +77,33 @@ impl Target {
     }
 }
 
+/// A name may be an address: whoever is unknown is called what the caller called them.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(recipient) => f.debug_tuple("Address").field(recipient).finish(),
+            Self::Claimed { user, recipient } => f.debug_tuple("Claimed").field(user).field(recipient).finish(),
+            Self::User { user, recipient } => f.debug_tuple("User").field(user).field(recipient).finish(),
+            Self::Nobody(_) => f.write_str("Nobody(…)"),
+            Self::LookAlike { name: _, of } => f.debug_tuple("LookAlike").field(of).finish(),
+        }
+    }
+}
+
 /// A request for one effect: the caller's key, and what identifies the request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct IdempotencyKey<'a> {
     /// The caller's key, 1 to 255 characters.
     pub key: &'a str,
     /// The call and its body.
     pub request: &'a [u8],
+}
+
+/// The request is the body as it came, with the address or the code in it.
+impl fmt::Debug for IdempotencyKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdempotencyKey(…)")
+    }
 }
 
 /// Open a verification, or send again.
@@ -100,9 +128,9 @@ pub struct Start<'a> {
     /// The link that a mail of this request carries, whichever code it has; other channels carry none.
     pub link: Option<LinkTemplate>,
     /// What the code is bound to besides; empty is nothing.
-    pub context: BTreeMap<String, String>,
+    pub context: Pairs,
     /// The caller's own notes.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Pairs,
     /// The end user's address, where the caller told it.
     pub client_ip: Option<IpAddr>,
     /// What a new verification runs under; `None` for the tenant's own.
@@ -110,6 +138,10 @@ pub struct Start<'a> {
     /// The caller's claim on one effect.
     pub idempotency: Option<IdempotencyKey<'a>>,
 }
+
+/// A start that only has to be decided.
+#[derive(Clone, Debug)]
+pub struct Prepared(pub(crate) StartCommand);
 
 /// Send again, addressed by id.
 #[derive(Debug)]
@@ -127,7 +159,6 @@ pub struct Resend<'a> {
 }
 
 /// Which verification a guess is for.
-#[derive(Debug)]
 pub enum CheckOf<'a> {
     /// The one of this id.
     Id(VerificationId),
@@ -159,6 +190,27 @@ pub enum CheckOf<'a> {
     Nobody(&'a str, Purpose),
 }
 
+impl fmt::Debug for CheckOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => f.debug_tuple("Id").field(id).finish(),
+            Self::Address(recipient, purpose) => {
+                f.debug_tuple("Address").field(recipient).field(purpose).finish()
+            }
+            Self::User { user, recipient, purpose } => {
+                f.debug_tuple("User").field(user).field(recipient).field(purpose).finish()
+            }
+            Self::AnyOf(recipients, purpose) => {
+                f.debug_tuple("AnyOf").field(recipients).field(purpose).finish()
+            }
+            Self::UserKey { user, recipient, purpose } => {
+                f.debug_tuple("UserKey").field(user).field(recipient).field(purpose).finish()
+            }
+            Self::Nobody(_, purpose) => write!(f, "Nobody(…, {purpose:?})"),
+        }
+    }
+}
+
 /// Take a guess.
 #[derive(Debug)]
 pub struct Check<'a> {
@@ -171,7 +223,7 @@ pub struct Check<'a> {
     /// The guess.
     pub code: Code,
     /// What the code must be bound to; empty is nothing.
-    pub context: BTreeMap<String, String>,
+    pub context: Pairs,
     /// Whether a right guess ends the verification.
     pub consume: bool,
     /// Whether the directory records the proof, with the user it was asked for.

@@ -10,6 +10,7 @@ use super::auth::{Caller, Verify};
 use super::outcome::not_pending;
 use super::request::{Named, Raw};
 use super::resource::{VerificationResource, json};
+use super::schema::VerificationIdText;
 use crate::problem::{Kind, Problem};
 
 /// What may go wrong besides what may go wrong with every call.
@@ -21,7 +22,7 @@ pub(super) const PROBLEMS: &[Kind] =
 /// Its code is dead from now on. Cancelling twice is the same as once.
 #[utoipa::path(
     post, path = "/v1/verifications/{id}/cancel", operation_id = "cancelVerification", tag = "Verifications",
-    params(("id" = String, Path, description = "The verification")),
+    params(("id" = VerificationIdText, Path, description = "The verification")),
     responses((status = 200, description = "Canceled, now or since before", body = VerificationResource)),
 )]
 pub(super) async fn cancel(

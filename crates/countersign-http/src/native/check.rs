@@ -14,6 +14,7 @@ use super::auth::{Caller, Verify};
 use super::outcome::{answer, tenant_budget};
 use super::request::{self, Named, Raw};
 use super::resource::{VerificationResource, json};
+use super::schema::{Address, ContextPairs, Guess, IdempotencyKeyText, PurposeText, VerificationIdText};
 use super::{Api, limits};
 use crate::problem::{Kind, Problem};
 
@@ -23,7 +24,6 @@ pub(super) const PROBLEMS: &[Kind] = &[
     Kind::NotFound,
     Kind::BodyTooLarge,
     Kind::UnsupportedMediaType,
-    Kind::IdempotencyInFlight,
     Kind::IdempotencyMismatch,
     Kind::TenantBudget,
 ];
@@ -35,7 +35,6 @@ pub(super) const PROBLEMS_BY_RECIPIENT: &[Kind] = &[
     Kind::BodyTooLarge,
     Kind::UnsupportedMediaType,
     Kind::InvalidRecipient,
-    Kind::IdempotencyInFlight,
     Kind::IdempotencyMismatch,
     Kind::TenantBudget,
 ];
@@ -47,10 +46,11 @@ pub(super) const PROBLEMS_BY_RECIPIENT: &[Kind] = &[
 pub(super) struct CheckRequest {
     /// What the person typed. ASCII spaces and hyphens are dropped; anything else but ASCII letters and
     /// digits is malformed and costs no check.
-    #[schema(write_only)]
+    #[schema(value_type = Guess, write_only)]
     code: String,
     /// What the verification was started with, repeated exactly.
     #[serde(default)]
+    #[schema(value_type = ContextPairs)]
     context: BTreeMap<String, String>,
 }
 
@@ -60,15 +60,17 @@ pub(super) struct CheckRequest {
 #[schema(example = json!({"to": "+12125550123", "purpose": "login", "code": "123456"}))]
 pub(super) struct RecipientCheckRequest {
     /// The phone number or e-mail address.
+    #[schema(value_type = Address)]
     to: String,
     /// What the verification was started for.
-    #[schema(default = "verification")]
+    #[schema(value_type = Option<PurposeText>, default = "verification")]
     purpose: Option<String>,
     /// What the person typed.
-    #[schema(write_only)]
+    #[schema(value_type = Guess, write_only)]
     code: String,
     /// What the verification was started with, repeated exactly.
     #[serde(default)]
+    #[schema(value_type = ContextPairs)]
     context: BTreeMap<String, String>,
 }
 
@@ -82,7 +84,7 @@ pub(super) struct Checked {
     valid: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<ReasonName>)]
+    #[schema(value_type = ReasonName, required = false)]
     reason: Option<&'static str>,
 }
 
@@ -120,8 +122,8 @@ fn reason(rejection: Rejection) -> &'static str {
     post, path = "/v1/verifications/{id}/check", operation_id = "checkVerification", tag = "Verifications",
     request_body = CheckRequest,
     params(
-        ("id" = String, Path, description = "The verification"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        ("id" = VerificationIdText, Path, description = "The verification"),
+        ("Idempotency-Key" = Option<IdempotencyKeyText>, Header,
             description = "One effect for repeated requests: kept for 24 hours, for this tenant"),
     ),
     responses((status = 200, description = "The guess was taken: see `valid`", body = Checked)),
@@ -142,7 +144,7 @@ pub(super) async fn check(
 #[utoipa::path(
     post, path = "/v1/verifications/check", operation_id = "checkRecipient", tag = "Verifications",
     request_body = RecipientCheckRequest,
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+    params(("Idempotency-Key" = Option<IdempotencyKeyText>, Header,
         description = "One effect for repeated requests: kept for 24 hours, for this tenant")),
     responses((status = 200, description = "The guess was taken: see `valid`", body = Checked)),
 )]
@@ -171,7 +173,7 @@ async fn take(
         dialect: &api.dialect,
         of,
         code: request::code(code)?,
-        context,
+        context: context.into(),
         consume: true,
         record_proof: true,
         idempotency: raw.idempotency(),

@@ -11,6 +11,7 @@ use super::Api;
 use super::auth::{Caller, Verify};
 use super::request::{Named, Raw};
 use super::resource::{ChannelName, VerificationResource, json};
+use super::schema::VerificationIdText;
 use crate::problem::{Kind, Problem};
 
 /// What may go wrong besides what may go wrong with every call.
@@ -41,7 +42,7 @@ struct Delivery {
     at: String,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "recipient_unreachable")]
+    #[schema(nullable = false, example = "recipient_unreachable")]
     reason: Option<&'static str>,
 }
 
@@ -78,7 +79,7 @@ impl Delivery {
 /// With what became of each of its messages.
 #[utoipa::path(
     get, path = "/v1/verifications/{id}", operation_id = "getVerification", tag = "Verifications",
-    params(("id" = String, Path, description = "The verification")),
+    params(("id" = VerificationIdText, Path, description = "The verification")),
     responses((status = 200, description = "It exists", body = WithDeliveries)),
 )]
 pub(super) async fn get(

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::problem::Problem;
 
-const CONTEXT_PAIRS: usize = 8;
-const CONTEXT_NAME: usize = 64;
-const CONTEXT_VALUE: usize = 256;
-const METADATA_PAIRS: usize = 16;
-const METADATA_BYTES: usize = 1024;
+pub(super) const CONTEXT_PAIRS: usize = 8;
+pub(super) const CONTEXT_NAME: usize = 64;
+pub(super) const CONTEXT_VALUE: usize = 256;
+pub(super) const METADATA_PAIRS: usize = 16;
+pub(super) const METADATA_BYTES: usize = 1024;
 
 /// What a code is bound to.
 pub(super) fn context(pairs: &BTreeMap<String, String>) -> Result<(), Problem> {

@@ -14,6 +14,7 @@ use super::Api;
 use super::auth::{Caller, Verify};
 use super::request;
 use super::resource::{StatusName, VerificationResource, json};
+use super::schema::{Address, CursorText};
 use crate::problem::{Kind, Problem};
 use crate::query::Query;
 
@@ -40,10 +41,10 @@ pub(super) struct List {
 #[utoipa::path(
     get, path = "/v1/verifications", operation_id = "listVerifications", tag = "Verifications",
     params(
-        ("to" = Option<String>, Query, description = "Only those of this phone number or e-mail address"),
+        ("to" = Option<Address>, Query, description = "Only those of this phone number or e-mail address"),
         ("status" = Option<StatusName>, Query, description = "Only those that stand so now"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "At most so many; 20 unless named"),
-        ("cursor" = Option<String>, Query, description = "The last answer's `next_cursor`"),
+        ("cursor" = Option<CursorText>, Query, description = "The last answer's `next_cursor`"),
     ),
     responses((status = 200, description = "One page", body = List)),
 )]

@@ -15,6 +15,7 @@ mod recipients;
 mod request;
 mod resend;
 mod resource;
+mod schema;
 mod start;
 
 use std::sync::Arc;

@@ -59,6 +59,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         for operation in operations(item) {
             let id = operation.operation_id.as_deref().unwrap_or_default();
             let own = CALLS.iter().find(|(call, _)| *call == id).map_or(&[][..], |(_, kinds)| kinds);
+            // A body that only says how: it may be left out.
+            if let (true, Some(RefOr::T(body))) = (id == "resendVerification", &mut operation.request_body) {
+                body.required = None;
+            }
             let kinds: Vec<Kind> = own.iter().chain(COMMON).copied().collect();
             describe_problems(operation, &kinds);
         }

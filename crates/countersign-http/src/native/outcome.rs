@@ -33,11 +33,6 @@ pub(super) fn answer<O>(
             "another request carried this Idempotency-Key within the last 24 hours",
         )
         .into_response(),
-        Idempotent::InFlight => {
-            Problem::new(Kind::IdempotencyInFlight, "the first request with this key is not answered yet")
-                .retry_after(Duration::from_secs(1))
-                .into_response()
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::Api;
 use super::auth::{Admin, Caller, Verify};
 use super::request::{NamedRecipient, Raw};
 use super::resource::json;
+use super::schema::Address;
 use crate::headers::retry_after_seconds;
 use crate::problem::{Kind, Problem};
 
@@ -37,6 +38,7 @@ pub(super) struct RecipientResource {
     held_reason: Option<&'static str>,
     /// Seconds until asking again makes sense.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u64>,
     starts: Starts,
     sends: Sent,
@@ -91,7 +93,7 @@ pub(super) struct Erased {
 /// For the support desk: how much was sent and guessed, and whether the recipient is held.
 #[utoipa::path(
     get, path = "/v1/recipients/{to}", operation_id = "getRecipient", tag = "Recipients",
-    params(("to" = String, Path, description = "A phone number with its country code, or an e-mail address")),
+    params(("to" = Address, Path, description = "A phone number with its country code, or an e-mail address")),
     responses((status = 200, description = "What is counted; zeros where nothing is", body = RecipientResource)),
 )]
 pub(super) async fn get(
@@ -111,7 +113,7 @@ pub(super) async fn get(
 /// counted.
 #[utoipa::path(
     post, path = "/v1/recipients/{to}/release", operation_id = "releaseRecipient", tag = "Recipients",
-    params(("to" = String, Path, description = "A phone number with its country code, or an e-mail address")),
+    params(("to" = Address, Path, description = "A phone number with its country code, or an e-mail address")),
     responses((status = 200, description = "Not held any longer", body = RecipientResource)),
 )]
 pub(super) async fn release(
@@ -132,7 +134,7 @@ pub(super) async fn release(
 /// against abuse stay, under their keyed hash, until they run out.
 #[utoipa::path(
     delete, path = "/v1/recipients/{to}", operation_id = "eraseRecipient", tag = "Recipients",
-    params(("to" = String, Path, description = "A phone number with its country code, or an e-mail address")),
+    params(("to" = Address, Path, description = "A phone number with its country code, or an e-mail address")),
     responses((status = 200, description = "Erased; also when there was nothing", body = Erased)),
 )]
 pub(super) async fn erase(

@@ -13,6 +13,7 @@ use super::auth::{Caller, Verify};
 use super::outcome::answer;
 use super::request::{self, Named, Raw};
 use super::resource::{ChannelName, VerificationResource, json};
+use super::schema::{IdempotencyKeyText, VerificationIdText};
 use crate::problem::{Kind, Problem};
 
 /// What may go wrong besides what may go wrong with every call.
@@ -22,7 +23,6 @@ pub(super) const PROBLEMS: &[Kind] = &[
     Kind::NotPending,
     Kind::BodyTooLarge,
     Kind::UnsupportedMediaType,
-    Kind::IdempotencyInFlight,
     Kind::IdempotencyMismatch,
     Kind::CoolDown,
     Kind::SendsExhausted,
@@ -46,10 +46,10 @@ pub(super) struct ResendRequest {
 /// It neither gives back checks nor moves the deadline.
 #[utoipa::path(
     post, path = "/v1/verifications/{id}/resend", operation_id = "resendVerification", tag = "Verifications",
-    request_body(content = Option<ResendRequest>, description = "May be left out"),
+    request_body(content = ResendRequest, description = "May be left out"),
     params(
-        ("id" = String, Path, description = "The verification"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        ("id" = VerificationIdText, Path, description = "The verification"),
+        ("Idempotency-Key" = Option<IdempotencyKeyText>, Header,
             description = "One effect for repeated requests: kept for 24 hours, for this tenant"),
     ),
     responses((status = 200, description = "Sent again", body = VerificationResource)),

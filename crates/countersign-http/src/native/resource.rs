@@ -12,6 +12,8 @@ use countersign_core::verifications::Verifications;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::schema::VerificationIdText;
+
 /// One proof in progress, or ended.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Verification, example = json!({
@@ -24,7 +26,7 @@ use utoipa::ToSchema;
 }))]
 pub(super) struct VerificationResource {
     /// Names it.
-    #[schema(pattern = "^ver_[0-9a-hjkmnp-tv-z]{26}$")]
+    #[schema(value_type = VerificationIdText)]
     id: String,
     /// Where it stands. Anything but `pending` never changes.
     #[schema(value_type = StatusName)]
@@ -122,7 +124,7 @@ impl VerificationResource {
                 next_at: v.next_send_at(at).map(|t| t.to_string()),
             },
             checks: Checks { used: v.checks_used, max: v.terms.max_checks },
-            metadata: disclosed.metadata,
+            metadata: disclosed.metadata.into_inner(),
         }
     }
 }

@@ -20,6 +20,7 @@ use super::auth::{Caller, Scope, Verify};
 use super::outcome::answer;
 use super::request::{self, Raw, malformed};
 use super::resource::{ChannelName, VerificationResource, json};
+use super::schema::{Address, ContextPairs, IdempotencyKeyText, IpText, LocaleText, Notes, OwnCode, PurposeText};
 use super::{Api, limits};
 use crate::json::Object;
 use crate::problem::{Kind, Problem};
@@ -31,7 +32,6 @@ pub(super) const PROBLEMS: &[Kind] = &[
     Kind::UnsupportedMediaType,
     Kind::InvalidRecipient,
     Kind::Blocked,
-    Kind::IdempotencyInFlight,
     Kind::IdempotencyMismatch,
     Kind::SendsExhausted,
     Kind::RecipientLimit,
@@ -46,21 +46,21 @@ pub(super) const PROBLEMS: &[Kind] = &[
 #[schema(example = json!({"to": "+12125550123", "purpose": "login", "client": {"ip": "203.0.113.7"}}))]
 pub(super) struct StartRequest {
     /// A phone number with its country code, or an e-mail address.
-    #[schema(example = "+12125550123")]
+    #[schema(value_type = Address, example = "+12125550123")]
     to: String,
     /// How the code travels: `sms` for a number and `email` for an address, unless named.
     #[schema(value_type = Option<ChannelName>)]
     channel: Option<String>,
     /// What the code is good for, in 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`.
-    #[schema(default = "verification")]
+    #[schema(value_type = Option<PurposeText>, default = "verification")]
     purpose: Option<String>,
     /// The language of the text (BCP 47). Falls back along the chain, then to the tenant's own.
-    #[schema(example = "pt-BR")]
+    #[schema(value_type = Option<LocaleText>, example = "pt-BR")]
     locale: Option<String>,
     /// Whether the code is sent, or handed back in `code` and nothing is sent (scope `read-code`).
     delivery: Option<Delivery>,
     /// The caller's own code, 4 to 10 letters or digits, if the tenant allows it.
-    #[schema(write_only, min_length = 4, max_length = 10, pattern = "^[A-Za-z0-9]+$")]
+    #[schema(value_type = Option<OwnCode>, write_only)]
     code: Option<String>,
     /// Who is asking, as far as the caller knows: signals against fraud.
     #[schema(value_type = Option<Client>)]
@@ -68,9 +68,11 @@ pub(super) struct StartRequest {
     /// What the code is bound to besides, e.g. `amount` and `payee`; a check must repeat it exactly.
     /// At most 8 pairs, names of 1 to 64 bytes, values of at most 256 bytes.
     #[serde(default)]
+    #[schema(value_type = ContextPairs)]
     context: BTreeMap<String, String>,
     /// The caller's own notes. At most 16 pairs, 1 KiB in all.
     #[serde(default)]
+    #[schema(value_type = Notes)]
     metadata: BTreeMap<String, String>,
 }
 
@@ -103,11 +105,13 @@ impl TryFrom<String> for Delivery {
 #[serde(deny_unknown_fields)]
 struct Client {
     /// The end user's IP address.
-    #[schema(example = "203.0.113.7")]
+    #[schema(value_type = Option<IpText>, example = "203.0.113.7")]
     ip: Option<String>,
     /// The caller's own name for the device, at most 255 bytes.
+    #[schema(max_length = 255)]
     device_id: Option<String>,
     /// The browser's `User-Agent`, at most 1,024 bytes.
+    #[schema(max_length = 1024)]
     user_agent: Option<String>,
     /// Whether the caller has known this user before.
     #[expect(dead_code, reason = "a signal that no rule reads yet")]
@@ -122,6 +126,7 @@ pub(super) struct Started {
     verification: VerificationResource,
     /// With `"delivery": "return"`: the code. Never in a replayed answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     code: Option<String>,
 }
 
@@ -134,7 +139,7 @@ pub(super) struct Started {
 #[utoipa::path(
     post, path = "/v1/verifications", operation_id = "startVerification", tag = "Verifications",
     request_body = StartRequest,
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+    params(("Idempotency-Key" = Option<IdempotencyKeyText>, Header,
         description = "One effect for repeated requests: kept for 24 hours, for this tenant")),
     responses(
         (status = 201, description = "Opened", body = Started,
@@ -160,7 +165,7 @@ pub(super) async fn start(
     let locale = request.locale.as_deref().map(Locale::parse).transpose();
     limits::context(&request.context)?;
     limits::metadata(&request.metadata)?;
-    let told = Disclosed { to: vec![recipient.expose().to_owned()], metadata: request.metadata.clone() };
+    let told = Disclosed { to: vec![recipient.expose().to_owned()], metadata: request.metadata.clone().into() };
     let start = Start {
         tenant: &caller.tenant,
         dialect: &api.dialect,
@@ -171,8 +176,8 @@ pub(super) async fn start(
         locale: locale.map_err(|error| malformed("locale", &error))?,
         custom_code: request.code.as_deref().map(own_code).transpose()?,
         link: None,
-        context: request.context,
-        metadata: request.metadata,
+        context: request.context.into(),
+        metadata: request.metadata.into(),
         client_ip: request.client.map(|Object(client)| client.ip()).transpose()?.flatten(),
         terms: None,
         idempotency: raw.idempotency(),
@@ -230,6 +235,6 @@ fn started(
             response.headers_mut().insert(LOCATION, location);
             response
         }
-        AcceptedKind::Resent | AcceptedKind::CoolingDown => json(StatusCode::OK, &body),
+        AcceptedKind::Resent | AcceptedKind::CoolingDown | AcceptedKind::Repeated => json(StatusCode::OK, &body),
     })
 }

@@ -45,6 +45,9 @@ impl Unit<'_> {
         if let Some(ledger) = changes.tenant {
             self.session.set_tenant_ledger(self.tenant, ledger)?;
         }
+        for new in &changes.users {
+            directory::add(self.session, number, new)?;
+        }
         for proven in &changes.proven {
             directory::prove(self.session, number, proven, self.now)?;
         }

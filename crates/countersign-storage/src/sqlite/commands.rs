@@ -1,14 +1,16 @@
 //! The verbs: load the state, call core's rule, write what it decided.
 
 use countersign_core::engine::{
-    Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, IdempotencyClaim,
-    Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand, resolve,
+    Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, EnrolCommand,
+    EnrolOutcome, IdempotencyClaim, Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
+    UserKey, resolve,
 };
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::TenantId;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::cancel::cancel as cancel_rule;
 use countersign_core::verification::check::{check as check_rule, newest};
+use countersign_core::verification::enrol::{EnrolState, enrol as enrol_rule};
 use countersign_core::verification::resend::resend as resend_rule;
 use countersign_core::verification::start::{StartState, start as start_rule};
 use countersign_core::verification::{Decision, RecipientLedger};
@@ -52,17 +54,44 @@ pub(super) fn start(
     let tenant = command.tenant.clone();
     decide(session, &tenant, command.idempotency, command.now, |unit| {
         command.now = unit.now;
-        let mut state = StartState::default();
-        for destination in &command.destinations {
-            state.latest.push(unit.latest(&destination.keys.identity, &command.purpose)?);
-            state.ledgers.recipients.push(unit.ledger(&destination.keys.budget)?);
-        }
-        if let Some(client) = &command.client {
-            state.ledgers.client = unit.client(client)?;
-        }
-        state.ledgers.tenant = unit.session.tenant_ledger(unit.tenant)?;
-        Ok(start_rule(state, command, &keys)?)
+        Ok(start_rule(start_state(unit, command)?, command, &keys)?)
     })
+}
+
+/// What a start reads.
+fn start_state(unit: &mut Unit<'_>, command: &StartCommand) -> Result<StartState, Failure> {
+    let mut state = StartState::default();
+    for destination in &command.destinations {
+        state.latest.push(unit.latest(&destination.keys.identity, &command.purpose)?);
+        state.ledgers.recipients.push(unit.ledger(&destination.keys.budget)?);
+    }
+    if let Some(client) = &command.client {
+        state.ledgers.client = unit.client(client)?;
+    }
+    state.ledgers.tenant = unit.session.tenant_ledger(unit.tenant)?;
+    Ok(state)
+}
+
+/// Registers a user and sends the first codes.
+pub(super) fn enrol(session: &mut Session, command: &mut EnrolCommand) -> Result<EnrolOutcome, Failure> {
+    let keys = session.keys.clone();
+    let tenant = command.tenant.clone();
+    let mut unit = Unit::new(session, &tenant, command.now)?;
+    command.now = unit.now;
+    let mut state = EnrolState::default();
+    if let Some(number) = unit.number {
+        let taken = directory::taken(unit.session, number, &command.directory, &command.user)?;
+        (state.id_taken, state.name_taken) = taken;
+    }
+    for start in &mut command.starts {
+        start.now = unit.now;
+        state.starts.push(start_state(&mut unit, start)?);
+    }
+    let Decision { outcome, changes } = enrol_rule(state, command, &keys)?;
+    if !changes.is_empty() {
+        unit.write(changes)?;
+    }
+    Ok(outcome)
 }
 
 /// Sends again, addressed by id.

@@ -1,7 +1,7 @@
 //! The directories' rows.
 
 use countersign_core::codec::{from_row, to_row};
-use countersign_core::engine::{NameConflict, Proven, PutUser, StoredUser, UserKey};
+use countersign_core::engine::{NameConflict, NewRow, Proven, PutUser, StoredUser, UserKey};
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::time::Timestamp;
@@ -38,6 +38,28 @@ pub(super) fn put(
     }
     write(session, number, directory.as_str(), user)?;
     Ok(PutUser::Written)
+}
+
+/// Whether a user has that id, and whether another one has that name.
+pub(super) fn taken(
+    session: &Session,
+    tenant: i64,
+    directory: &DirectoryName,
+    user: &StoredUser,
+) -> Result<(bool, bool), Failure> {
+    let sql = "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
+    let id = !all(session, sql, (tenant, directory.as_str(), user.id), read)?.is_empty();
+    let sql = "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND username = ?3 AND id <> ?4";
+    let name = match &user.username {
+        Some(name) => !all(session, sql, (tenant, directory.as_str(), name, user.id), read)?.is_empty(),
+        None => false,
+    };
+    Ok((id, name))
+}
+
+/// Writes a user whom nobody stands in the way of.
+pub(super) fn add(session: &Session, tenant: i64, new: &NewRow) -> Result<(), Failure> {
+    write(session, tenant, new.directory.as_str(), &new.user)
 }
 
 /// Records what was proven with the user that it was asked for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, EnrolCommand, EnrolOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
     StorageError, StoredUser, SweepReport, UserIndex, VerificationPage, VerificationRecord,
 };
@@ -278,6 +278,10 @@ impl Engine for SqliteEngine {
         let put =
             move |session: &mut Session| directory::put(session, &owner, &into, &user, expected, on_name);
         self.write(Lane::Normal, tenant, put).await
+    }
+
+    async fn enrol(&self, mut command: EnrolCommand) -> Result<EnrolOutcome, StorageError> {
+        self.write(Lane::Normal, move |session| commands::enrol(session, &mut command)).await
     }
 
     async fn spend_nonce(&self, mut command: NonceCommand) -> Result<NonceOutcome, StorageError> {

@@ -59,9 +59,9 @@ fn base32() -> data_encoding::Encoding {
 /// `csk_`, 256 random bits, and 40 bits of their SHA-256, so that a scanner for leaked secrets can
 /// tell a key from a look-alike without asking anybody.
 fn generate(entropy: &impl Entropy) -> Zeroizing<String> {
-    let random = Zeroizing::new(entropy.seed());
-    let mut bytes = Zeroizing::new(random.to_vec());
-    bytes.extend_from_slice(&checksum(random.as_slice()));
+    let random = entropy.seed();
+    let mut bytes = Zeroizing::new(random.expose().to_vec());
+    bytes.extend_from_slice(&checksum(random.expose()));
     Zeroizing::new(format!("csk_{}", base32().encode(&bytes)))
 }
 

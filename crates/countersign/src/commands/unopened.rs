@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, EnrolCommand, EnrolOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
     StorageError, SweepReport, UserIndex, VerificationPage, VerificationRecord,
 };
@@ -75,6 +75,9 @@ impl Engine for Unopened {
         refuse()
     }
     async fn find_user(&self, _: &TenantId, _: &DirectoryName, _: UserIndex) -> Refused<Option<StoredUser>> {
+        refuse()
+    }
+    async fn enrol(&self, _: EnrolCommand) -> Refused<EnrolOutcome> {
         refuse()
     }
     async fn put_user(

@@ -195,6 +195,7 @@ impl PolicySection {
                 keep_recipient,
                 keep_record,
                 join_within: defaults.terms.join_within,
+                same_within: defaults.terms.same_within,
             },
             caps: self.limits.build(),
             allow_custom_codes: self.allow_custom_codes,

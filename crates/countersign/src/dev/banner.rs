@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn every_wire_api_that_is_served_has_a_command() {
-        let moment = Moment { now: Timestamp::from_millis(0), seed: [0; 32] };
+        let moment = Moment { now: Timestamp::from_millis(0), seed: [0; 32].into() };
         let text = banner(([127, 0, 0, 1], 8025).into(), Path::new("data"), &moment);
         for api in ["native", "crypterium", "enduserapi", "zap"] {
             assert!(text.contains(&format!("\n{api}\n  # ")), "{api}");

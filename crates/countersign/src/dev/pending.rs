@@ -1,10 +1,10 @@
 //! What dev mode has begun before anybody calls.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_core::engine::{Delivery, Intent};
 use countersign_core::names::{DialectName, Purpose, TenantId};
+use countersign_core::pairs::Pairs;
 use countersign_core::policy::{ResendCode, Terms};
 use countersign_core::recipient::Recipient;
 use countersign_core::tenant::Tenants;
@@ -36,8 +36,8 @@ pub async fn open_sign_up(verifications: &Verifications, tenants: &Tenants) -> R
         locale: None,
         custom_code: None,
         link: None,
-        context: BTreeMap::new(),
-        metadata: BTreeMap::new(),
+        context: Pairs::default(),
+        metadata: Pairs::default(),
         client_ip: None,
         terms: Some(Terms {
             code_life: Duration::from_secs(300),

@@ -13,6 +13,7 @@ mod findings;
 mod fuzz;
 mod guessing;
 mod native;
+mod overload;
 mod peer_faults;
 mod races;
 mod replay;

@@ -18,7 +18,7 @@ use crate::engine::{
     CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, RecipientCommand, ResendCommand,
     SendOutcome, StartCommand, SweepReport, VerificationRecord,
 };
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Seed};
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::names::TenantId;
@@ -100,7 +100,7 @@ impl<F: EngineFixture> Bench<F> {
     }
 
     /// Fresh chance.
-    pub fn seed(&self) -> [u8; 32] {
+    pub fn seed(&self) -> Seed {
         self.entropy.seed()
     }
 

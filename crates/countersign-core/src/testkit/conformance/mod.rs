@@ -16,6 +16,7 @@ mod admin;
 mod check;
 mod delivery;
 mod directory;
+mod enrol;
 mod idempotency;
 mod limits;
 mod nonces;
@@ -188,6 +189,11 @@ macro_rules! conformance_cases {
             directory::f20_a_user_of_whom_nothing_is_proven_ends,
             directory::a_name_is_not_taken_from_another_where_it_was_not_to_move,
             directory::nothing_is_proven_unless_it_was_asked_for,
+            enrol::a_user_and_their_first_messages_are_there_together,
+            enrol::a_refused_message_leaves_no_user_and_takes_the_other_message_along,
+            enrol::messages_of_one_enrolment_share_the_money_of_the_day,
+            enrol::a_taken_id_or_name_sends_nothing,
+            enrol::of_parallel_enrolments_of_one_id_one_wins,
             nonces::a_nonce_is_fresh_once_and_seen_ever_after,
             nonces::a_nonce_of_another_request_is_seen_all_the_same,
             nonces::nonces_of_two_tenants_are_two_nonces,
@@ -202,6 +208,7 @@ macro_rules! conformance_cases {
             parallel::right_codes_among_many_wrong_ones_win_once_at_most,
             parallel::parallel_starts_open_one_verification,
             parallel::parallel_starts_never_pass_the_cap,
+            parallel::parallel_requests_with_one_key_are_all_answered,
             parallel::parallel_requests_with_one_key_have_one_effect,
             parallel::no_message_goes_to_two_dispatchers,
             parallel::of_parallel_writes_of_one_user_one_wins,

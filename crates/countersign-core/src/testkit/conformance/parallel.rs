@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 use crate::verification::Status;
 
 /// Lets all of them go at the same time; answers what each came to.
-async fn all_at_once<T: Send + 'static, Fut: Future<Output = T> + Send + 'static>(
+pub(super) async fn all_at_once<T: Send + 'static, Fut: Future<Output = T> + Send + 'static>(
     acts: impl IntoIterator<Item = Fut>,
 ) -> Vec<T> {
     let acts: Vec<Fut> = acts.into_iter().collect();
@@ -133,10 +133,24 @@ pub(super) async fn parallel_requests_with_one_key_have_one_effect<F: EngineFixt
             Idempotent::Fresh { outcome, .. } | Idempotent::Replayed { outcome, .. } => {
                 assert_eq!(accepted(outcome).1, again);
             }
-            Idempotent::InFlight => {}
             Idempotent::Mismatch => panic!("the request is the same"),
         }
     }
+}
+
+/// Nobody is told to come back later because another request with the key is under way: whoever comes second
+/// waits for the first one's commit and reads what it stored.
+/// Shows: O6.
+pub(super) async fn parallel_requests_with_one_key_are_all_answered<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let start = |n: u8| StartCommand { idempotency: Some(claim(1, n % 2)), ..bench.start_of(ALICE) };
+    let answers = start_at_once(&bench, (0..32).map(start).collect()).await;
+    let of_kind = |kind: fn(&Idempotent<SendOutcome>) -> bool| answers.iter().filter(|a| kind(a)).count();
+    let fresh = of_kind(|answer| matches!(answer, Idempotent::Fresh { .. }));
+    let replayed = of_kind(|answer| matches!(answer, Idempotent::Replayed { .. }));
+    let mismatched = of_kind(|answer| matches!(answer, Idempotent::Mismatch));
+    assert_eq!((fresh, replayed, mismatched), (1, 15, 16));
+    assert_eq!(bench.windows(ALICE).await.sends_hour, 1);
 }
 
 /// Shows: P21.

@@ -110,7 +110,7 @@ pub(super) async fn a_resend_may_take_another_channel<F: EngineFixture>() {
 
 pub(super) async fn an_unknown_id_is_not_found<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
-    let mut rng = crate::verifications::rng(bench.seed());
+    let mut rng = bench.seed().rng();
     let id = crate::ids::VerificationId::generate(bench.now(), &mut rng);
     assert_eq!(refusal(&bench.resend(id).await), Refusal::NotFound);
     let check = bench.check(id, &commands::code("123456")).await;

@@ -63,11 +63,11 @@ pub(super) async fn a_code_that_goes_again_is_in_the_new_requests_link<F: Engine
 pub(super) async fn address_and_notes_come_back_in_full<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let metadata = BTreeMap::from([("order".to_owned(), "42".to_owned())]);
-    let start = StartCommand { metadata: metadata.clone(), ..bench.start_of(MAIL) };
+    let start = StartCommand { metadata: metadata.clone().into(), ..bench.start_of(MAIL) };
     let verification = opened(bench.start(start).await);
     let stored = bench.record(verification.id).await.verification;
     let disclosed = disclose(&bench.keys, &stored).expect("it opens");
-    assert_eq!((disclosed.to, disclosed.metadata), (vec![MAIL.to_owned()], metadata));
+    assert_eq!((disclosed.to, disclosed.metadata), (vec![MAIL.to_owned()], metadata.into()));
 }
 
 pub(super) async fn a_start_inside_the_cool_down_sends_nothing<F: EngineFixture>() {

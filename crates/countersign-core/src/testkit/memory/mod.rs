@@ -14,8 +14,8 @@ use self::store::{Store, has_address};
 use crate::audit::{self, AuditEntry, AuditEvent, SealedHead};
 use crate::engine::StoredUser;
 use crate::engine::{
-    Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, IdempotencyClaim,
-    Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
+    Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, EnrolCommand,
+    EnrolOutcome, IdempotencyClaim, Idempotent, ListQuery, NameConflict, NewRow, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
     ResendCommand, SendOutcome, StartCommand, StorageError, StoredAnswer, StoredNonce, SweepReport,
     UserIndex, UserKey, VerificationPage, VerificationRecord, resolve, spend,
 };
@@ -26,10 +26,11 @@ use crate::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
 use crate::time::Timestamp;
 use crate::verification::cancel::cancel;
 use crate::verification::check::{check, newest};
+use crate::verification::enrol::{EnrolState, enrol};
 use crate::verification::resend::resend;
-use crate::verification::start::{StartState, start};
+use crate::verification::start::start;
 use crate::verification::{
-    Changes, Damaged, Decision, Ledgers, RecipientLedger, SweepAction, Verification, erase, sweep,
+    Changes, Damaged, Decision, RecipientLedger, SweepAction, Verification, erase, sweep,
 };
 use async_trait::async_trait;
 
@@ -58,6 +59,11 @@ impl MemoryEngine {
     /// Makes every call fail as if the store were out of reach, or ends that.
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// How many commands and writes of users have changed something.
+    pub fn commits(&self) -> u64 {
+        self.store.lock().expect("no rule panics").commits
     }
 
     fn locked<T>(&self, act: impl FnOnce(&mut Store) -> Result<T, StorageError>) -> Result<T, StorageError> {
@@ -97,6 +103,7 @@ impl MemoryEngine {
     }
 
     fn commit(&self, store: &mut Store, tenant: &TenantId, changes: Changes, now: Timestamp) {
+        store.commits += 1;
         store.high_water = Some(now);
         for drop in changes.drop_messages {
             store.abandon_open(drop.verification, drop.destination, drop.reason, now);
@@ -114,6 +121,9 @@ impl MemoryEngine {
         }
         if let Some(ledger) = changes.tenant {
             store.tenants.insert(tenant.clone(), ledger);
+        }
+        for NewRow { directory, user } in changes.users {
+            store.users.insert((tenant.clone(), UserKey { directory, id: user.id }), user);
         }
         for proven in changes.proven {
             if let Some(user) = store.users.get_mut(&(tenant.clone(), proven.user)) {
@@ -140,18 +150,7 @@ impl Engine for MemoryEngine {
         let tenant = command.tenant.clone();
         self.decide(&tenant, command.idempotency, command.now, |store, at| {
             command.now = at;
-            let wanted = &command.destinations;
-            let latest = |identity| store.latest(&tenant, &command.purpose, identity).cloned();
-            let client = command.client.and_then(|key| store.clients.get(&(tenant.clone(), key)));
-            let state = StartState {
-                latest: wanted.iter().map(|d| latest(d.keys.identity)).collect(),
-                ledgers: Ledgers {
-                    recipients: wanted.iter().map(|d| store.recipient(&tenant, &d.keys.budget)).collect(),
-                    client: client.cloned().unwrap_or_default(),
-                    tenant: store.tenants.get(&tenant).cloned().unwrap_or_default(),
-                },
-            };
-            start(state, &command, &self.keys)
+            start(store.start_state(&command), &command, &self.keys)
         })
     }
 
@@ -424,7 +423,31 @@ impl Engine for MemoryEngine {
                 namesakes.into_iter().for_each(|other| other.username = None);
             }
             store.users.insert(key, user);
+            store.commits += 1;
             Ok(PutUser::Written)
+        })
+    }
+
+    async fn enrol(&self, mut command: EnrolCommand) -> Result<EnrolOutcome, StorageError> {
+        self.locked(|store| {
+            let at = store.judged_at(command.now);
+            command.now = at;
+            command.starts.iter_mut().for_each(|start| start.now = at);
+            let user = &command.user;
+            let others = store.users_in(&command.tenant, &command.directory);
+            let (mut id_taken, mut name_taken) = (false, false);
+            others.for_each(|other| {
+                id_taken |= other.id == user.id;
+                name_taken |= other.id != user.id && user.username.is_some() && other.username == user.username;
+            });
+            let starts = command.starts.iter().map(|start| store.start_state(start)).collect();
+            let damaged = |_| StorageError::Corrupt { table: "verifications" };
+            let state = EnrolState { id_taken, name_taken, starts };
+            let Decision { outcome, changes } = enrol(state, &command, &self.keys).map_err(damaged)?;
+            if !changes.is_empty() {
+                self.commit(store, &command.tenant, changes, at);
+            }
+            Ok(outcome)
         })
     }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::audit::{AuditEntry, AuditHead};
-use crate::engine::{StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey};
+use crate::engine::{StartCommand, StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::{DirectoryName, Purpose, TenantId};
 use crate::outbox::{Abandoned, Message};
 use crate::time::Timestamp;
 use crate::verification::resend::RunningState;
+use crate::verification::start::StartState;
 use crate::verification::{ClientKey, ClientLedger, Ledgers, RecipientLedger, TenantLedger, Verification};
 
 /// All tables. Every method runs under the lock from its first read to its last write, so that each
@@ -17,6 +18,8 @@ use crate::verification::{ClientKey, ClientLedger, Ledgers, RecipientLedger, Ten
 #[derive(Debug, Default)]
 pub(super) struct Store {
     pub(super) high_water: Option<Timestamp>,
+    /// How many commands have changed something.
+    pub(super) commits: u64,
     pub(super) verifications: BTreeMap<VerificationId, Verification>,
     /// Per address and purpose, the verifications it belongs to, in the order in which it joined
     /// them. Ids do not tell that order: several may be drawn within one millisecond, and an address
@@ -76,6 +79,21 @@ impl Store {
 
     pub(super) fn recipient(&self, tenant: &TenantId, budget: &RecipientKey) -> RecipientLedger {
         self.recipients.get(&(tenant.clone(), *budget)).cloned().unwrap_or_default()
+    }
+
+    /// What a start reads.
+    pub(super) fn start_state(&self, command: &StartCommand) -> StartState {
+        let (tenant, wanted) = (&command.tenant, &command.destinations);
+        let latest = |identity| self.latest(tenant, &command.purpose, identity).cloned();
+        let client = command.client.and_then(|key| self.clients.get(&(tenant.clone(), key)));
+        StartState {
+            latest: wanted.iter().map(|d| latest(d.keys.identity)).collect(),
+            ledgers: Ledgers {
+                recipients: wanted.iter().map(|d| self.recipient(tenant, &d.keys.budget)).collect(),
+                client: client.cloned().unwrap_or_default(),
+                tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
+            },
+        }
     }
 
     pub(super) fn running(&self, tenant: &TenantId, verification: Option<&Verification>) -> RunningState {

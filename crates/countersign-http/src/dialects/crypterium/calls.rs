@@ -12,13 +12,13 @@
 //! | resend | real, else second look-alike | look-alike, else second look-alike |
 //! | password reset and its checks | look-alike | real |
 
-use std::collections::BTreeMap;
 
 use countersign_core::code::Code;
 use countersign_core::directory::{Created, Directory, NewUser, User, UserBy};
 use countersign_core::engine::{CheckOutcome, Delivery, Intent, Refusal, SendOutcome, StorageError};
 use countersign_core::link::LinkTemplate;
 use countersign_core::names::{DialectName, Purpose};
+use countersign_core::pairs::Pairs;
 use countersign_core::recipient::Recipient;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::Verification;
@@ -266,7 +266,7 @@ impl Calls {
         track: &Track,
     ) -> Result<(SendOutcome, Timestamp), Problem> {
         let (target, delivery) = track.target();
-        self.start(caller, client, purpose, intent, delivery, target, BTreeMap::new(), None).await
+        self.start(caller, client, purpose, intent, delivery, target, Pairs::default(), None).await
     }
 
     /// Starts or sends again.
@@ -279,7 +279,7 @@ impl Calls {
         intent: Intent,
         delivery: Delivery,
         target: Target,
-        metadata: BTreeMap<String, String>,
+        metadata: Pairs,
         link: Option<LinkTemplate>,
     ) -> Result<(SendOutcome, Timestamp), Problem> {
         let request = Start {
@@ -292,7 +292,7 @@ impl Calls {
             locale: None,
             custom_code: None,
             link,
-            context: BTreeMap::new(),
+            context: Pairs::default(),
             metadata,
             client_ip: client.ip,
             terms: Some(caller.terms()),
@@ -314,7 +314,7 @@ impl Calls {
             dialect: &self.dialect,
             of,
             code,
-            context: BTreeMap::new(),
+            context: Pairs::default(),
             consume: used != Use::Look,
             record_proof: used == Use::Proof,
             idempotency: None,

@@ -3,10 +3,9 @@
 //! Each user has a verification of their own, also of one mailbox: a code, and the link with it, is good for
 //! the user who asked for it and proves nothing of others.
 
-use std::collections::BTreeMap;
-
 use countersign_core::directory::{UpdateError, User, UserBy};
 use countersign_core::engine::{Delivery, Intent, Refusal, SendOutcome, UserKey};
+use countersign_core::pairs::Pairs;
 use countersign_core::recipient::{EmailAddress, Recipient};
 use countersign_core::verifications::{CheckOf, Target};
 
@@ -114,6 +113,6 @@ impl Calls {
             .transpose()
             .map_err(|_| Problem::internal("a link is too long"))?;
         let (delivery, target) = (Delivery::Send, Target::User { user: account, recipient: address });
-        self.start(caller, client, &self.email, intent, delivery, target, BTreeMap::new(), link).await
+        self.start(caller, client, &self.email, intent, delivery, target, Pairs::default(), link).await
     }
 }

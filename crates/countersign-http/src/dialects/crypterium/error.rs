@@ -105,8 +105,8 @@ pub(super) enum Problem {
     Unavailable {
         /// How long until asking again makes sense.
         retry_after: Duration,
-        /// What happened, for the log.
-        cause: Cause,
+        /// What happened, for the log; `None` when it is no news there.
+        cause: Option<Cause>,
     },
 }
 
@@ -290,7 +290,8 @@ impl Problem {
     /// What happened, where the caller does not get to read it.
     pub(super) fn cause(&self) -> Option<Cause> {
         match self {
-            Self::Internal { cause } | Self::Unavailable { cause, .. } => Some(cause.clone()),
+            Self::Internal { cause } => Some(cause.clone()),
+            Self::Unavailable { cause, .. } => cause.clone(),
             _ => None,
         }
     }
@@ -300,8 +301,8 @@ impl Problem {
         Self::Internal { cause: Cause(Cow::Borrowed(cause)) }
     }
 
-    fn unavailable(error: &impl ToString) -> Self {
-        Self::Unavailable { retry_after: Jitter::seconds(1..=3), cause: Cause(error.to_string().into()) }
+    fn unavailable(cause: Option<Cause>) -> Self {
+        Self::Unavailable { retry_after: Jitter::seconds(1..=3), cause }
     }
 }
 
@@ -330,7 +331,7 @@ impl From<Cause> for Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        Self::unavailable(&error)
+        Self::unavailable(Cause::of(&error))
     }
 }
 
@@ -355,7 +356,7 @@ impl From<HookError> for Problem {
     fn from(error: HookError) -> Self {
         match error {
             HookError::Refused => Self::HookRefused,
-            HookError::Unavailable => Self::unavailable(&error),
+            HookError::Unavailable => Self::unavailable(Some(Cause(error.to_string().into()))),
         }
     }
 }

@@ -3,13 +3,13 @@
 //! There are no users here: every number and mailbox is as good as another, and whoever asks learns
 //! nothing but what was sent where.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_core::code::Code;
 use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
 use countersign_core::ids::VerificationId;
 use countersign_core::names::{DialectName, Purpose};
+use countersign_core::pairs::Pairs;
 use countersign_core::policy::{Policy, ResendCode, Terms};
 use countersign_core::recipient::{PhoneNumber, Recipient};
 use countersign_core::verification::Status;
@@ -172,8 +172,8 @@ impl Calls {
             locale: None,
             custom_code: None,
             link: None,
-            context: BTreeMap::new(),
-            metadata: BTreeMap::new(),
+            context: Pairs::default(),
+            metadata: Pairs::default(),
             // The connection may be a person's app or the tenant's server for all of them.
             client_ip: None,
             terms: Some(terms(&caller.tenant.policy)),
@@ -239,7 +239,7 @@ impl Calls {
             dialect: &self.dialect,
             of: CheckOf::Address(address, purpose),
             code,
-            context: BTreeMap::new(),
+            context: Pairs::default(),
             consume,
             record_proof: consume,
             idempotency: None,

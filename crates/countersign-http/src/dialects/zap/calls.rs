@@ -4,13 +4,13 @@
 //! counts, cools down and runs out like a real verification. Only a tenant that asked to be told
 //! (`strict`) is.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_core::code::Code;
 use countersign_core::directory::{Directory, Put, UserBy, UserChange};
 use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
 use countersign_core::names::{DialectName, Purpose};
+use countersign_core::pairs::Pairs;
 use countersign_core::policy::{CodeSharing, ResendCode, Terms};
 use countersign_core::recipient::Recipient;
 use countersign_core::verification::Verification;
@@ -108,7 +108,7 @@ impl Calls {
     }
 
     pub(super) async fn verify(&self, caller: &Caller, request: Verify) -> Result<Done, Problem> {
-        self.check(caller, &self.user_verify, &request.identity, request.otp, BTreeMap::new()).await?;
+        self.check(caller, &self.user_verify, &request.identity, request.otp, Pairs::default()).await?;
         Ok(Done::Verified)
     }
 
@@ -126,7 +126,7 @@ impl Calls {
             intent: Intent::StartOrResend,
             sharing: CodeSharing::Separate,
             context: bound_to(&request.identity),
-            notes: BTreeMap::from([(IDENTITY.to_owned(), request.presented)]),
+            notes: Pairs::from([(IDENTITY.to_owned(), request.presented)]),
         };
         self.send(caller, &asked, targets).await?;
         Ok(Done::ResetSent)
@@ -239,7 +239,7 @@ impl Calls {
         purpose: &Purpose,
         identity: &Identity,
         otp: Code,
-        context: BTreeMap<String, String>,
+        context: Pairs,
     ) -> Result<Box<Verification>, Problem> {
         let addresses = match identity {
             Identity::Address(address) => {
@@ -260,7 +260,7 @@ impl Calls {
         caller: &Caller,
         of: CheckOf<'_>,
         code: Code,
-        context: BTreeMap<String, String>,
+        context: Pairs,
     ) -> Result<CheckOutcome, Problem> {
         let request = Check {
             tenant: &caller.tenant,
@@ -283,30 +283,30 @@ struct Asked<'a> {
     /// Whether several addresses may have one code, where the tenant wants that.
     sharing: CodeSharing,
     /// What the code is bound to.
-    context: BTreeMap<String, String>,
-    notes: BTreeMap<String, String>,
+    context: Pairs,
+    notes: Pairs,
 }
 
 impl<'a> Asked<'a> {
-    const fn to_verify(purpose: &'a Purpose, intent: Intent) -> Self {
+    fn to_verify(purpose: &'a Purpose, intent: Intent) -> Self {
         Self {
             purpose,
             intent,
             sharing: CodeSharing::Shared,
-            context: BTreeMap::new(),
-            notes: BTreeMap::new(),
+            context: Pairs::default(),
+            notes: Pairs::default(),
         }
     }
 }
 
 /// What a password reset is bound to: the identity that it is asked for by, whatever the spelling of a
 /// mailbox.
-fn bound_to(identity: &Identity) -> BTreeMap<String, String> {
+fn bound_to(identity: &Identity) -> Pairs {
     let (kind, text) = match identity {
         Identity::Address(address) => ("address", address.expose().to_ascii_lowercase()),
         Identity::Username(name) => ("username", name.clone()),
     };
-    BTreeMap::from([(kind.to_owned(), text)])
+    Pairs::from([(kind.to_owned(), text)])
 }
 
 /// The address that a target reaches.

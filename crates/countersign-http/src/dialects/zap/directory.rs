@@ -62,7 +62,7 @@ async fn ask(hook: &dyn LookupHook, caller: &Caller, username: &str) -> Result<V
     }
     let question = serde_json::to_vec(&Question { username }).expect("a text is JSON");
     let answer = hook.ask(Zeroizing::new(question)).await?;
-    let broken = || Problem::unavailable(&"the directory hook answered something else than addresses");
+    let broken = || Problem::unanswered(&"the directory hook answered something else than addresses");
     let mut members: BTreeMap<String, Member> = json::parse(&answer).map_err(|_| broken())?;
     let mut member = |name| match members.remove(name) {
         Some(Member::Text(text)) if !text.is_empty() => Ok(Some(text)),

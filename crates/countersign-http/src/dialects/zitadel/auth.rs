@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 
 use super::config::{Config, Kind, Options, Role, Token};
 use super::errors::{Reason, Row};
+use super::url_template::UrlTemplate;
 use crate::headers::single;
 use crate::services::Services;
 
@@ -201,6 +202,14 @@ impl Caller {
     /// Refuses to hand a code back to who may not have it.
     pub(super) fn permit_return(&self) -> Result<(), Row> {
         if self.return_code { Ok(()) } else { Err(Row::NO_CODE_READ) }
+    }
+
+    /// Refuses a link in a mail that is not the caller's to choose: whoever gets the mail takes it for the tenant's.
+    pub(super) fn permit_link(&self, template: Option<&UrlTemplate>) -> Result<(), Row> {
+        let Some(template) = template else { return Ok(()) };
+        let hosts = &self.options.url_template_hosts;
+        let permitted = if hosts.is_empty() { self.has(Permission::Write) } else { template.leads_to(hosts) };
+        if permitted { Ok(()) } else { Err(Row::LINK_NOT_ALLOWED) }
     }
 
     /// Whether a service of the tenant has this id.

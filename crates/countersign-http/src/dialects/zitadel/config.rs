@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::dialects::NamedDirectory;
+pub use super::url_template::LinkHost;
 
 /// The dialect's section of the configuration.
 #[derive(Debug, Default, Deserialize)]
@@ -128,6 +129,9 @@ impl TryFrom<TokenText> for Token {
     }
 }
 
+/// A request that comes twice within this time is a double click, and one message.
+const DOUBLE_CLICK: Duration = Duration::from_secs(2);
+
 /// How the dialect behaves for one tenant.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +153,9 @@ pub struct Options {
     /// How long a code for a mailbox lives, in seconds: 60 to 86,400.
     /// It confirms an address and nothing else.
     pub email_code_life: Seconds<86_400>,
+    /// Where links in mails may lead: hosts as a link has them (`app.example.com`, `localhost:3000`), and schemes of
+    /// apps (`myapp://`). Empty: anywhere, for callers who may write users; nobody else names a `urlTemplate`.
+    pub url_template_hosts: Vec<LinkHost>,
     /// Whether errors carry the internal reason in `Countersign-Reason`.
     pub reason_header: bool,
 }
@@ -163,6 +170,7 @@ impl Default for Options {
             code_alphabet: CodeAlphabet::default(),
             phone_code_life: Seconds(600),
             email_code_life: Seconds(3600),
+            url_template_hosts: Vec::new(),
             reason_header: false,
         }
     }
@@ -186,6 +194,7 @@ impl Options {
             code_life: life,
             window: life,
             resend_code: ResendCode::New,
+            same_within: Some(DOUBLE_CLICK),
             ..usual.clone()
         }
     }

@@ -105,6 +105,15 @@ rows! {
     NO_MEMBERSHIP: NotFound, "AUTHZ-cdgFk", "membership not found", "not_permitted";
     NO_CODE_READ: PermissionDenied, "CSIGN-Rc4pt", "Code may not be returned", "not_permitted";
 
+    LINK_NOT_ALLOWED: PermissionDenied, "CSIGN-Ut4hx", "URL template not allowed", "not_permitted";
+
+    // What is not kept. Nothing was stored and nothing sent.
+    NO_PASSWORD: Unimplemented, "CSIGN-Nf4ut", "Not supported: password", "invalid_field";
+    NO_HASHED_PASSWORD: Unimplemented, "CSIGN-Nf4ut", "Not supported: hashedPassword", "invalid_field";
+    NO_IDP_LINKS: Unimplemented, "CSIGN-Nf4ut", "Not supported: idpLinks", "invalid_field";
+    NO_TOTP_SECRET: Unimplemented, "CSIGN-Nf4ut", "Not supported: totpSecret", "invalid_field";
+    NO_METADATA: Unimplemented, "CSIGN-Nf4ut", "Not supported: metadata", "invalid_field";
+
     // Limits.
     BLOCKED: PermissionDenied, "CSIGN-Bl5zm", "Number not allowed", "blocked";
     COOL_DOWN: ResourceExhausted, "CSIGN-Cd29x", "Please wait before requesting a new code", "cooldown";
@@ -330,7 +339,7 @@ mod tests {
 
     #[test]
     fn an_id_stands_for_one_text_unless_the_platform_itself_uses_it_for_several() {
-        let shared = ["COMMAND-ieJ2e", "COMMAND-Uch5e", "COMMAND-Rsj8c"];
+        let shared = ["COMMAND-ieJ2e", "COMMAND-Uch5e", "COMMAND-Rsj8c", "CSIGN-Nf4ut"];
         for (i, row) in Row::ALL.iter().enumerate() {
             let twin = Row::ALL[..i].iter().find(|other| other.id == row.id);
             assert!(twin.is_none() || shared.contains(&row.id), "{row:?} and {twin:?}");

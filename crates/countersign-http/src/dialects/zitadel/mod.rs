@@ -33,7 +33,7 @@ use axum::routing::{MethodRouter, any, get, post};
 use countersign_core::directory::User;
 
 pub use auth::InvalidConfig;
-pub use config::{CodeAlphabet, CodeLength, Config, Kind, Options, Role, Seconds, Token};
+pub use config::{CodeAlphabet, CodeLength, Config, Kind, LinkHost, Options, Role, Seconds, Token};
 
 use super::directory::directory_of;
 use crate::observe::Cause;

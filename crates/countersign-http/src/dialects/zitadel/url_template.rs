@@ -3,13 +3,49 @@
 //! Upstream runs Go's text/template over it, which puts values in as they are. Here values are
 //! percent-encoded: no user id becomes another path, parameter or line.
 
+use std::fmt;
+
 use countersign_core::link::{InvalidLink, LinkPart, LinkTemplate};
+use serde::Deserialize;
 
 /// A template that was understood.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct UrlTemplate(Vec<Piece>);
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A link is its caller's own business.
+impl fmt::Debug for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UrlTemplate(…)")
+    }
+}
+
+/// Where links in mails may lead: to a host over `https`, written as a link has it (`app.example.com`,
+/// `localhost:8443`); over another scheme with that before it (`http://localhost:3000`); to an app (`myapp://`).
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LinkHost {
+    scheme: String,
+    /// `None` for whatever stands there.
+    authority: Option<String>,
+}
+
+impl TryFrom<String> for LinkHost {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let text = text.to_ascii_lowercase();
+        let (scheme, authority) = text.split_once("://").unwrap_or(("https", &text));
+        let good = |part: &str, others: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c));
+        let web = matches!(scheme, "http" | "https");
+        if scheme.is_empty() || !good(scheme, "+-.") || !good(authority, "-.:[]") || web && authority.is_empty() {
+            return Err("a host is written like app.example.com, http://localhost:3000 or myapp://");
+        }
+        let authority = Some(authority.to_owned()).filter(|authority| !authority.is_empty());
+        Ok(Self { scheme: scheme.to_owned(), authority })
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
 enum Piece {
     Literal(String),
     UserId,
@@ -36,6 +72,23 @@ impl UrlTemplate {
         pieces.push(literal(rest)?);
         let template = Self(pieces);
         template.link("", "").is_ok().then_some(template)
+    }
+
+    /// Whether its link leads to one of these, whatever is put into it.
+    pub(super) fn leads_to(&self, hosts: &[LinkHost]) -> bool {
+        let Some(Piece::Literal(start)) = self.0.first() else { return false };
+        let Some((scheme, rest)) = start.split_once("://") else { return false };
+        // Browsers take a backslash for a slash. Where nothing ends the host, what follows would belong to it.
+        let authority = match rest.find(['/', '?', '#', '\\']) {
+            Some(end) => Some(&rest[..end]),
+            None if self.0.len() == 1 => Some(rest),
+            None => None,
+        };
+        let is_there = |host: &LinkHost| {
+            host.scheme.eq_ignore_ascii_case(scheme)
+                && host.authority.as_ref().is_none_or(|it| authority.is_some_and(|a| it.eq_ignore_ascii_case(a)))
+        };
+        hosts.iter().any(is_there)
     }
 
     /// The link for a user, with everything in it but the code.
@@ -72,6 +125,53 @@ mod tests {
         }
         for no_link in ["", "example.com/{{.Code}}", "{{.UserID}}://example.com", "javascript://{{.Code}}"] {
             assert_eq!(UrlTemplate::parse(no_link), None, "{no_link}");
+        }
+    }
+
+    fn hosts(hosts: &[&str]) -> Vec<LinkHost> {
+        hosts.iter().map(|host| LinkHost::try_from((*host).to_owned()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_link_leads_to_a_listed_host_and_to_nothing_that_looks_like_it() {
+        let listed = hosts(&["App.example.com", "http://localhost:3000", "myapp://", "other://confirm"]);
+        for good in [
+            "https://app.example.com",
+            "https://app.example.com/{{.Code}}",
+            "HTTPS://APP.example.com?c={{.Code}}",
+            "https://app.example.com#{{.Code}}",
+            "http://localhost:3000/{{.Code}}",
+            "myapp://{{.Code}}",
+            "other://confirm/{{.Code}}",
+        ] {
+            assert!(UrlTemplate::parse(good).unwrap().leads_to(&listed), "{good}");
+        }
+        for bad in [
+            "https://evil.example/{{.Code}}",
+            "http://app.example.com/{{.Code}}",
+            "https://app.example.com:8443/{{.Code}}",
+            "https://app.example.com.evil.example/{{.Code}}",
+            "https://app.example.com@evil.example/{{.Code}}",
+            "https://evil.example\\app.example.com/{{.Code}}",
+            "https://evil.example#@app.example.com/{{.Code}}",
+            "https://evil.example?app.example.com/{{.Code}}",
+            "https://app.example.com{{.Code}}",
+            "https://app.example.com{{.UserID}}/",
+            "https://{{.UserID}}app.example.com/",
+            "https://app.example.com./",
+            "https:///app.example.com/",
+            "other://{{.Code}}",
+            "yourapp://{{.Code}}",
+        ] {
+            assert!(!UrlTemplate::parse(bad).unwrap().leads_to(&listed), "{bad}");
+        }
+        assert!(!UrlTemplate::parse("https://app.example.com").unwrap().leads_to(&[]));
+    }
+
+    #[test]
+    fn a_host_in_the_settings_is_a_host_and_no_link() {
+        for bad in ["", "https://", "app.example.com/path", "a b", "user@example.com", "://x", "https://a/b", "*.a"] {
+            assert!(LinkHost::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
 

@@ -88,9 +88,10 @@ pub(super) fn phone(text: &str, caller: &Caller) -> Result<Recipient, Reason> {
 /// The one choice that was made; none is to send.
 pub(super) fn mode(send: bool, hand_back: bool, is_verified: Option<bool>) -> Result<Mode, Reason> {
     match (send, hand_back, is_verified) {
-        (_, false, None) | (false, false, Some(false)) => Ok(Mode::Send),
+        (_, false, None) => Ok(Mode::Send),
         (false, true, None) => Ok(Mode::Return),
         (false, false, Some(true)) => Ok(Mode::Verified),
+        (false, false, Some(false)) => Ok(Mode::Unproven),
         _ => Err(Reason::Malformed),
     }
 }
@@ -105,6 +106,7 @@ mod tests {
         assert!(matches!(mode(true, false, None), Ok(Mode::Send)));
         assert!(matches!(mode(false, true, None), Ok(Mode::Return)));
         assert!(matches!(mode(false, false, Some(true)), Ok(Mode::Verified)));
+        assert!(matches!(mode(false, false, Some(false)), Ok(Mode::Unproven)));
         for (send, hand_back, verified) in [
             (true, true, None),
             (true, false, Some(true)),

@@ -16,7 +16,7 @@ const PHONE: &str = "13800138000";
 const CODE_TYPE: &str = "3";
 
 pub(super) fn send_phone_sms_code(moment: &Moment) -> String {
-    let random = HEXLOWER.encode(&moment.seed[..8]);
+    let random = HEXLOWER.encode(&moment.seed.expose()[..8]);
     let ts = moment.now.as_millis().to_string();
     let signature = sign(&random, &ts);
     format!(
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn two_draws_are_two_requests() {
         let draw =
-            |seed| send_phone_sms_code(&Moment { now: Timestamp::from_millis(1_744_773_894_369), seed });
+            |seed: [u8; 32]| send_phone_sms_code(&Moment { now: Timestamp::from_millis(1_744_773_894_369), seed: seed.into() });
         assert!(draw([1; 32]).contains("&random=0101010101010101&"));
         assert!(draw([1; 32]).contains("&ts=1744773894369&"));
         assert_ne!(draw([1; 32]), draw([2; 32]));

@@ -7,6 +7,7 @@ mod enduserapi;
 
 use std::net::SocketAddr;
 
+use countersign_core::entropy::Seed;
 use countersign_core::time::Timestamp;
 
 use super::demo;
@@ -135,7 +136,7 @@ pub struct Moment {
     /// The service's present instant.
     pub now: Timestamp,
     /// 32 fresh random bytes.
-    pub seed: [u8; 32],
+    pub seed: Seed,
 }
 
 /// A command line that runs as it stands.
@@ -187,7 +188,7 @@ fn curl(example: &Example, address: SocketAddr, moment: &Moment) -> String {
 mod tests {
     use super::*;
 
-    const MOMENT: Moment = Moment { now: Timestamp::from_millis(1_795_161_600_000), seed: [7; 32] };
+    const MOMENT: Moment = Moment { now: Timestamp::from_millis(1_795_161_600_000), seed: Seed::new([7; 32]) };
 
     #[test]
     fn a_command_is_what_one_would_type() {

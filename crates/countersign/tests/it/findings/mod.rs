@@ -5,6 +5,7 @@ mod e15;
 mod e6;
 mod e7;
 mod f1;
+mod f13;
 mod f14;
 mod f17;
 mod f18;

@@ -12,7 +12,7 @@ use countersign::config::ServiceConfig;
 use countersign::dev;
 use countersign::service::{Parts, Service};
 use countersign_core::dispatcher::Dispatcher;
-use countersign_core::engine::Engine;
+use countersign_core::engine::{Engine, StorageError};
 use countersign_core::keys::KeyRing;
 use countersign_core::provider::{RenderedMessage, Routes};
 use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys};
@@ -63,7 +63,12 @@ impl TestApp {
 
     /// Over a store that does not answer.
     pub(crate) fn without_store() -> Self {
-        let mut app = Self::over(Arc::new(Down), Arc::new(keys()), None);
+        Self::failing(&StorageError::Unavailable("the test took the store away".to_owned()))
+    }
+
+    /// Over a store that answers nothing but this.
+    pub(crate) fn failing(error: &StorageError) -> Self {
+        let mut app = Self::over(Arc::new(Down(error.clone())), Arc::new(keys()), None);
         app.has_store = false;
         app
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, Idempotent, ListQuery, NameConflict,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, EnrolCommand, EnrolOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
     StorageError, SweepReport, UserIndex, VerificationPage, VerificationRecord,
 };
@@ -17,15 +17,15 @@ use countersign_core::outbox::{DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
 
-/// Answers nothing but that it is unavailable.
-pub(super) struct Down;
+/// Answers nothing but this error.
+pub(super) struct Down(pub(super) StorageError);
 
 macro_rules! unavailable {
     ($($method:ident($($argument:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
         impl Engine for Down {
             $(async fn $method(&self, $(_: $argument),*) -> Result<$answer, StorageError> {
-                Err(StorageError::Unavailable("the test took the store away".to_owned()))
+                Err(self.0.clone())
             })*
 
             async fn messages_queued(&self, timeout: Duration) {
@@ -52,6 +52,7 @@ unavailable! {
     high_water() -> Option<Timestamp>;
     find_user(&TenantId, &DirectoryName, UserIndex) -> Option<StoredUser>;
     put_user(&TenantId, &DirectoryName, StoredUser, Option<u64>, NameConflict) -> PutUser;
+    enrol(EnrolCommand) -> EnrolOutcome;
     spend_nonce(NonceCommand) -> NonceOutcome;
     append_audit(Vec<AuditEvent>) -> ();
     audit_entries(u64, u32) -> Vec<AuditEntry>;

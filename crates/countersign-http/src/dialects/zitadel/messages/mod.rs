@@ -138,6 +138,12 @@ fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(reader: D) -> Result<O
     Ok(Option::<Object<T>>::deserialize(reader)?.map(|Object(value)| value))
 }
 
+/// Messages within a message; absent and `null` are none.
+fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(reader: D) -> Result<Vec<T>, D::Error> {
+    let objects = Option::<Vec<Object<T>>>::deserialize(reader)?.unwrap_or_default();
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn as_text<S: Serializer>(number: &u64, writer: S) -> Result<S::Ok, S::Error> {
     writer.collect_str(number)

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Details, Empty, is_false, masked, object, text};
+use super::super::errors::Row;
+use super::{Details, Empty, is_false, masked, object, objects, text};
 
 masked!(SetPhoneRequest, VerifyRequest, SetEmailRequest, SendEmailCode, AddHumanUserRequest, SetHumanProfile);
 masked!(SetHumanEmail, SetHumanPhone, CodeResponse, AddHumanUserResponse, GetUserByIdResponse, User);
-masked!(HumanUser, HumanProfile, HumanEmail, HumanPhone);
+masked!(HumanUser, HumanProfile, HumanEmail, HumanPhone, Organization);
+masked!(ResendPhoneCodeRequest, UserIdRequest, EmailCodeRequest);
 
 #[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
 #[prost(skip_debug)]
@@ -30,6 +32,7 @@ pub(crate) struct SetPhoneRequest {
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
+#[prost(skip_debug)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ResendPhoneCodeRequest {
     #[prost(string, tag = "1")]
@@ -58,6 +61,7 @@ pub(crate) struct VerifyRequest {
 
 /// `RemovePhoneRequest` and `GetUserByIDRequest`.
 #[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
+#[prost(skip_debug)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct UserIdRequest {
     #[prost(string, tag = "1")]
@@ -88,6 +92,7 @@ pub(crate) struct SetEmailRequest {
 
 /// `ResendEmailCodeRequest` and `SendEmailCodeRequest`.
 #[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
+#[prost(skip_debug)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct EmailCodeRequest {
     #[prost(string, tag = "1")]
@@ -132,9 +137,40 @@ pub(crate) struct AddHumanUserRequest {
     #[prost(message, optional, tag = "10")]
     #[serde(deserialize_with = "object")]
     pub(crate) phone: Option<SetHumanPhone>,
+    // What follows is not kept. It is read so far that the call can say so.
+    #[prost(message, repeated, tag = "6")]
+    #[serde(deserialize_with = "objects")]
+    pub(crate) metadata: Vec<Empty>,
+    #[prost(message, optional, tag = "7")]
+    #[serde(deserialize_with = "object")]
+    pub(crate) password: Option<Empty>,
+    #[prost(message, optional, tag = "8")]
+    #[serde(alias = "hashed_password", deserialize_with = "object")]
+    pub(crate) hashed_password: Option<Empty>,
+    #[prost(message, repeated, tag = "9")]
+    #[serde(alias = "idp_links", deserialize_with = "objects")]
+    pub(crate) idp_links: Vec<Empty>,
+    #[prost(string, optional, tag = "12")]
+    #[serde(alias = "totp_secret")]
+    pub(crate) totp_secret: Option<String>,
+}
+
+impl AddHumanUserRequest {
+    /// The answer to the first member that would be lost; an empty list says nothing.
+    pub(crate) fn not_kept(&self) -> Option<Row> {
+        let members = [
+            (self.password.is_some(), Row::NO_PASSWORD),
+            (self.hashed_password.is_some(), Row::NO_HASHED_PASSWORD),
+            (!self.idp_links.is_empty(), Row::NO_IDP_LINKS),
+            (self.totp_secret.is_some(), Row::NO_TOTP_SECRET),
+            (!self.metadata.is_empty(), Row::NO_METADATA),
+        ];
+        members.into_iter().find_map(|(given, row)| given.then_some(row))
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message, Deserialize)]
+#[prost(skip_debug)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Organization {
     #[prost(string, optional, tag = "1")]

@@ -230,3 +230,31 @@ async fn a_new_users_mail_has_a_link_that_keeps_the_users_id_in_its_place_and_th
     let [None, Some(link)] = &links[..] else { panic!("{links:?}") };
     assert!(link.starts_with("https://example.com/69629023906488334?u=a%26c%3D0&c="), "{link}");
 }
+
+/// The message's code was dead, and the third call answered as if a good one were under way.
+#[tokio::test]
+async fn a_send_after_a_code_came_back_is_no_double_click() {
+    let app = App::new().await;
+    assert_eq!(app.post(&phone(MINI, "/resend"), json!({})).await.status, 200);
+    let live = returned(&app, &phone(MINI, "/resend"), json!({})).await;
+    app.wait(1);
+    let third = app.post(&phone(MINI, "/resend"), json!({})).await;
+    assert_eq!(third.says(), said(429, "CSIGN-Cd29x"));
+    assert!(third.headers.contains_key("retry-after"));
+    assert_eq!(verify(&app, MINI, &live).await, said(200, ""));
+}
+
+#[tokio::test]
+async fn a_send_with_another_link_is_no_double_click() {
+    let app = App::new().await;
+    let send = async |url: &str| {
+        let body = json!({ "sendCode": { "urlTemplate": url } });
+        app.post(&format!("/v2/users/{MINI}/email/resend"), body).await.says()
+    };
+    assert_eq!(send("https://a.example/{{.Code}}").await, said(200, ""));
+    app.wait(1);
+    assert_eq!(send("https://a.example/{{.Code}}").await, said(200, ""));
+    assert_eq!(send("https://b.example/{{.Code}}").await, said(429, "CSIGN-Cd29x"));
+    let (links, code) = app.links().await;
+    assert_eq!(links, [Some(format!("https://a.example/{code}"))]);
+}

@@ -1,6 +1,6 @@
 //! Users themselves, in user v2 and v2beta: adding one, reading one.
 
-use countersign_core::directory::{Created, NewUser, Profile, User, UserBy};
+use countersign_core::directory::{Enrolled, NewUser, Profile, User};
 use countersign_core::engine::Delivery;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
 
@@ -13,15 +13,15 @@ use super::super::messages::user_v2::{
 use super::super::url_template::UrlTemplate;
 use super::super::validate::{Field, mode, phone};
 use super::Users;
-use super::contact::{Contact, Mode};
+use super::contact::{Contact, Mode, kind_of};
 use super::issue::Occasion;
 
 /// The number of the last event of a user that was just added: added, and a code for each address.
 const FIRST_SEQUENCE: u64 = 3;
 
 impl Users {
-    /// `AddHumanUser`. The codes come first: if one is refused, there is no user, and the call can be
-    /// repeated.
+    /// `AddHumanUser`. The user and the first codes are one commit: if one is refused, there is no user, nothing was
+    /// sent, and the call can be repeated.
     pub(crate) async fn add_human_user(
         &self,
         call: &Admitted,
@@ -30,6 +30,7 @@ impl Users {
         let caller = &*call.caller;
         let wanted = Wanted::parse(request)?;
         caller.permit(Permission::Write)?;
+        caller.permit_link(wanted.email_url.as_ref())?;
         for mode in [Some(wanted.email_mode), wanted.phone.as_ref().map(|(_, mode)| *mode)] {
             if mode == Some(Mode::Return) {
                 caller.permit_return()?;
@@ -46,12 +47,10 @@ impl Users {
         let tenant = &caller.tenant.id;
         let id = wanted.id.unwrap_or_else(|| directory.fresh_id());
         let username = wanted.username.unwrap_or_else(|| wanted.email.expose().to_owned());
-        if caller.is_machine(&id) || directory.find(tenant, UserBy::Id(&id)).await?.is_some() {
+        if caller.is_machine(&id) {
             return Err(Row::USER_ID_TAKEN.into());
         }
-        if directory.find(tenant, UserBy::Username(&username)).await?.is_some() {
-            return Err(Row::USERNAME_TAKEN.into());
-        }
+        let waits = |mode| matches!(mode, Mode::Send | Mode::Return);
         let new = NewUser {
             id: id.clone(),
             username: Some(username),
@@ -59,40 +58,39 @@ impl Users {
             phone: number.as_ref().and_then(phone_of),
             email_verified: wanted.email_mode == Mode::Verified,
             phone_verified: how_phone == Some(Mode::Verified),
+            email_pending: waits(wanted.email_mode),
+            phone_pending: how_phone.is_some_and(waits),
             organization: Some(caller.organization.clone()),
             profile: wanted.profile,
-            sequence: 1,
+            sequence: FIRST_SEQUENCE,
         };
-        let mut issued = [None, None];
         let addresses = [
             number.zip(how_phone).map(|(number, mode)| (number, mode, None)),
             Some((Recipient::Email(wanted.email), wanted.email_mode, wanted.email_url.as_ref())),
         ];
-        for (slot, wanted) in issued.iter_mut().zip(addresses) {
-            let Some((address, mode, url)) = wanted else { continue };
+        let mut starts = Vec::new();
+        let mut contacts = Vec::new();
+        for (address, mode, url) in addresses.into_iter().flatten() {
             let delivery = match mode {
                 Mode::Send => Delivery::Send,
                 Mode::Return => Delivery::Return,
-                Mode::Verified => continue,
+                Mode::Verified | Mode::Unproven => continue,
             };
+            contacts.push(kind_of(&address));
             let language = new.profile.language.as_deref();
-            let fresh = self.issue(caller, (&id, language), address, delivery, Occasion::Set, url).await?;
-            *slot = fresh.code().map(|code| code.expose().to_owned());
+            starts.push(self.prepare(caller, (&id, language), address, delivery, Occasion::Set, url)?);
         }
-        let [phone_code, email_code] = issued;
-        let user = match directory.create(tenant, new).await? {
-            Created::Done(user) => *user,
-            Created::IdTaken => return Err(Row::USER_ID_TAKEN.into()),
-            Created::NameTaken => return Err(Row::USERNAME_TAKEN.into()),
+        let (user, sent) = match directory.enrol(tenant, new, starts).await? {
+            Enrolled::Done(user, sent) => (*user, sent),
+            Enrolled::IdTaken => return Err(Row::USER_ID_TAKEN.into()),
+            Enrolled::NameTaken => return Err(Row::USERNAME_TAKEN.into()),
+            Enrolled::Refused(refusal) => return Err(refusal.into()),
         };
-        let waits = |mode| mode != Mode::Verified;
-        let pending = directory.update(tenant, &id, |user: &mut User| {
-            Contact::Email.set_pending(user, waits(wanted.email_mode));
-            Contact::Phone.set_pending(user, how_phone.is_some_and(waits));
-            user.sequence = FIRST_SEQUENCE;
-            Ok::<_, Reason>(())
-        });
-        let user = pending.await?.map_or(user, |(user, ())| user);
+        let code_of = |contact| {
+            let its = contacts.iter().zip(&sent).find(|(other, _)| **other == contact);
+            its.and_then(|(_, accepted)| accepted.code.as_ref()).map(|code| code.expose().to_owned())
+        };
+        let (email_code, phone_code) = (code_of(Contact::Email), code_of(Contact::Phone));
         Ok(AddHumanUserResponse { user_id: id, details: Some(Details::read(&user)), email_code, phone_code })
     }
 
@@ -124,7 +122,10 @@ struct Wanted {
 
 impl Wanted {
     fn parse(request: AddHumanUserRequest) -> Result<Self, Reason> {
-        let AddHumanUserRequest { user_id, username, organization, profile, email, phone } = request;
+        if let Some(row) = request.not_kept() {
+            return Err(row.into());
+        }
+        let AddHumanUserRequest { user_id, username, organization, profile, email, phone, .. } = request;
         let of_user = |field| Field("AddHumanUserRequest", field);
         let mut email_url = None;
         if let Some(email) = &email {

@@ -96,6 +96,8 @@ pub(crate) enum Mode {
     Return,
     /// It is taken as proven.
     Verified,
+    /// It is taken as it is: unproven, and no code is issued for it.
+    Unproven,
 }
 
 /// How a call that sets an address names what is wrong.

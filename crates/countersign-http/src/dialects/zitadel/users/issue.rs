@@ -3,35 +3,27 @@
 //! The order is: what is refused is refused before anything changes. So a code is issued first and the
 //! directory follows; until it has, the code is for an address that is not the user's, and proves nothing.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use countersign_core::code::Code;
 use countersign_core::directory::User;
 use countersign_core::engine::{
-    Accepted, AcceptedKind, CheckOutcome, Delivery, Idempotent, Intent, SendOutcome,
+    AcceptedKind, CheckOutcome, Delivery, Intent, SendOutcome,
 };
 use countersign_core::link::LinkTemplate;
 use countersign_core::names::Locale;
+use countersign_core::pairs::Pairs;
 use countersign_core::recipient::Recipient;
 use countersign_core::time::Timestamp;
-use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
+use countersign_core::verifications::{Check, CheckOf, Prepared, RequestError, Start, Target};
 
 use super::super::auth::Caller;
 use super::super::errors::{Reason, Row};
 use super::super::url_template::UrlTemplate;
 use super::Users;
 use super::contact::{Contact, Mode, ResendWords, SetWords, VerifyWords, Wants, kind_of, replace};
-use crate::outcome::decided;
+use crate::outcome::{cooling_down, decided};
 
 /// Changes of one user's addresses in an hour.
 const CHANGES_PER_HOUR: usize = 10;
-
-/// Two requests for another message within this time are a double click, and one message.
-const DOUBLE_CLICK: Duration = Duration::from_secs(2);
-
-/// The note of a verification that says which call opened it.
-const OPENED_BY: &str = "opened_by";
 
 /// Whether a call sets an address or asks for another code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,7 +73,7 @@ impl Users {
         let delivery = match mode {
             Mode::Send => Some(Delivery::Send),
             Mode::Return => Some(Delivery::Return),
-            Mode::Verified => None,
+            Mode::Verified | Mode::Unproven => None,
         };
         let issued = match delivery {
             Some(delivery) => {
@@ -101,6 +93,7 @@ impl Users {
             match mode {
                 Mode::Verified => contact.set_verified(user),
                 Mode::Send | Mode::Return => contact.set_pending(user, true),
+                Mode::Unproven => {}
             }
             user.sequence += 2; // the change, and the code or the proof
             Ok(())
@@ -173,7 +166,7 @@ impl Users {
                 purpose: contact.purpose(),
             },
             code,
-            context: BTreeMap::new(),
+            context: Pairs::default(),
             consume: true,
             record_proof: true,
             idempotency: None,
@@ -236,42 +229,46 @@ impl Users {
         occasion: Occasion,
         url: Option<&UrlTemplate>,
     ) -> Result<Issued, Reason> {
-        let link = url.map(|url| url.link(user.0, &caller.organization)).transpose();
-        let link = link.map_err(|why| Reason::Field(format!("invalid UrlTemplate: {why}").into()))?;
-        let started = match self.start(caller, user, address.clone(), delivery, occasion, link).await {
-            // The call succeeds with the platform too; it is the operator who has to hear of it.
-            Err(RequestError::NoRoute(channel)) => {
-                tracing::error!(
-                    tenant = %caller.tenant.id, %channel, "no channel: no provider carries this message"
-                );
-                self.start(caller, user, address, Delivery::Pretend, occasion, None).await?
-            }
-            started => started?,
-        };
-        let (outcome, at) = decided(started)?;
+        let start = self.prepare(caller, user, address, delivery, occasion, url)?;
+        let (outcome, at) = decided(self.services.verifications.start_prepared(start).await?)?;
         match outcome {
             SendOutcome::Accepted(accepted) => match accepted.kind {
                 AcceptedKind::Opened | AcceptedKind::Resent => Ok(Issued::Fresh(accepted.code)),
-                AcceptedKind::CoolingDown => self.repeated(&accepted, at, occasion),
+                AcceptedKind::Repeated => Ok(Issued::Repeated),
+                AcceptedKind::CoolingDown => {
+                    let wait = cooling_down(&accepted, at).unwrap_or_default();
+                    Err(Reason::wait(Row::COOL_DOWN, wait))
+                }
             },
             SendOutcome::Refused(refusal) => Err(refusal.into()),
         }
     }
 
-    /// A message was sent a short while ago: by the same request, or by another one.
-    fn repeated(&self, accepted: &Accepted, at: Timestamp, occasion: Occasion) -> Result<Issued, Reason> {
-        let running = &accepted.verification;
-        let notes = self.services.verifications.disclose(running)?.metadata;
-        let opened_by_set = notes.get(OPENED_BY).is_some_and(|by| by == Occasion::Set.as_str());
-        let last_by = if opened_by_set && running.sends_used < 2 { Occasion::Set } else { Occasion::Resend };
-        if last_by == occasion && running.was_sent_within(DOUBLE_CLICK, at) {
-            return Ok(Issued::Repeated);
+    /// What issues a code for a user's address, ready to be decided.
+    pub(super) fn prepare(
+        &self,
+        caller: &Caller,
+        user: Named<'_>,
+        address: Recipient,
+        delivery: Delivery,
+        occasion: Occasion,
+        url: Option<&UrlTemplate>,
+    ) -> Result<Prepared, Reason> {
+        let link = url.map(|url| url.link(user.0, &caller.organization)).transpose();
+        let link = link.map_err(|why| Reason::Field(format!("invalid UrlTemplate: {why}").into()))?;
+        match self.start(caller, user, address.clone(), delivery, occasion, link) {
+            // The call succeeds with the platform too; it is the operator who has to hear of it.
+            Err(RequestError::NoRoute(channel)) => {
+                tracing::error!(
+                    tenant = %caller.tenant.id, %channel, "no channel: no provider carries this message"
+                );
+                Ok(self.start(caller, user, address, Delivery::Pretend, occasion, None)?)
+            }
+            start => Ok(start?),
         }
-        let next = running.next_send_at(at).unwrap_or(running.expires_at);
-        Err(Reason::wait(Row::COOL_DOWN, at.until(next)))
     }
 
-    async fn start(
+    fn start(
         &self,
         caller: &Caller,
         user: Named<'_>,
@@ -279,12 +276,8 @@ impl Users {
         delivery: Delivery,
         occasion: Occasion,
         link: Option<LinkTemplate>,
-    ) -> Result<Idempotent<SendOutcome>, RequestError> {
+    ) -> Result<Prepared, RequestError> {
         let contact = kind_of(&address);
-        let opened_by = match delivery {
-            Delivery::Return => "return",
-            Delivery::Send | Delivery::Pretend => occasion.as_str(),
-        };
         let request = Start {
             tenant: &caller.tenant,
             dialect: &self.dialect,
@@ -298,14 +291,14 @@ impl Users {
             locale: user.1.and_then(|language| Locale::parse(language).ok()),
             custom_code: None,
             link,
-            context: BTreeMap::new(),
-            metadata: BTreeMap::from([(OPENED_BY.to_owned(), opened_by.to_owned())]),
+            context: Pairs::default(),
+            metadata: Pairs::default(),
             // The connection is the tenant's server's, not the end user's.
             client_ip: None,
             terms: Some(contact.terms(caller)),
             idempotency: None,
         };
-        self.services.verifications.start(request).await
+        self.services.verifications.prepare(request)
     }
 
     async fn void(&self, caller: &Caller, id: &str, address: &Recipient) -> Result<(), Reason> {
@@ -319,15 +312,6 @@ impl Issued {
         match self {
             Self::Fresh(code) => code,
             Self::Repeated => None,
-        }
-    }
-}
-
-impl Occasion {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Set => "set",
-            Self::Resend => "resend",
         }
     }
 }

@@ -26,6 +26,7 @@ impl Users {
         let mode = mode(send_code.is_some(), return_code.is_some(), is_verified)?;
         Field("SetEmailRequest", "IsVerified").only_true(is_verified)?;
         permit_set(caller, &user_id, mode)?;
+        caller.permit_link(url.as_ref())?;
         let words =
             SetWords { unknown: Row::V2_EMAIL_UNKNOWN, unchanged: Row::V2_EMAIL_UNCHANGED, may_flip: false };
         let address = Recipient::Email(email);
@@ -79,6 +80,7 @@ impl Users {
         Field(message, "UserId").length(&user_id, 200)?;
         let mode = mode(send_code.is_some(), return_code.is_some(), None)?;
         permit_set(caller, &user_id, mode)?;
+        caller.permit_link(url.as_ref())?;
         let words = ResendWords { unknown: Row::V2_EMAIL_UNKNOWN, none: Row::V2_EMAIL_NOT_PENDING, wants };
         let (user, code) =
             self.resend(caller, &user_id, Contact::Email, delivery(mode), words, url.as_ref()).await?;

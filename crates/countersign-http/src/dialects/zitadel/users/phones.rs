@@ -110,7 +110,7 @@ impl Users {
 /// Who may set an address, or have another code issued for it.
 pub(super) fn permit_set(caller: &Caller, user_id: &str, mode: Mode) -> Result<(), Row> {
     match mode {
-        Mode::Send => caller.permit_on(user_id, Permission::Write),
+        Mode::Send | Mode::Unproven => caller.permit_on(user_id, Permission::Write),
         Mode::Return => {
             caller.permit_on(user_id, Permission::Write)?;
             caller.permit_return()
@@ -124,6 +124,6 @@ pub(super) fn permit_set(caller: &Caller, user_id: &str, mode: Mode) -> Result<(
 pub(super) const fn delivery(mode: Mode) -> Delivery {
     match mode {
         Mode::Return => Delivery::Return,
-        Mode::Send | Mode::Verified => Delivery::Send,
+        Mode::Send | Mode::Verified | Mode::Unproven => Delivery::Send,
     }
 }

@@ -68,6 +68,16 @@ pub(super) fn connect() -> Dialect {
     }
 }
 
+/// Nobody's verification was charged for a guess.
+fn no_guess_was_taken(server: &Server) {
+    let all = server.get("/v1/verifications?limit=100").json();
+    let all = all["data"].as_array().unwrap();
+    assert!(!all.is_empty());
+    for verification in all {
+        assert_eq!(verification["checks"]["used"], 0, "{verification}");
+    }
+}
+
 /// Creates the user; the code of the phone.
 fn with_user(server: &Server, phone: &str) -> String {
     let user = json!({"userId": USER, "profile": {"givenName": "A", "familyName": "B"},
@@ -92,6 +102,7 @@ fn odd_characters_in_a_code_of_zitadels_are_no_guess() {
         let body = json!({ "verificationCode": text }).to_string();
         refused(&server, &rest, ("POST", &verify), &[JSON], body.as_bytes());
     }
+    no_guess_was_taken(&server);
     rest.served(&server, ("POST", &verify), &json!({ "verificationCode": code }));
     server.stop();
 }
@@ -113,6 +124,7 @@ fn odd_characters_in_a_code_of_zitadels_v1_are_no_guess() {
         let words = refused(&server, &person, ("POST", &verify), &[JSON], body.as_bytes());
         assert_eq!(words, "3", "{}", text.escape_unicode());
     }
+    no_guess_was_taken(&server);
     person.served(&server, ("POST", &verify), &json!({ "code": code }));
     server.stop();
 }
