@@ -24,6 +24,8 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::config::problem::without_value;
+
 /// The environment variable that may hold a key file's text instead of a file.
 pub const ENVIRONMENT: &str = "COUNTERSIGN_KEYS";
 
@@ -110,7 +112,7 @@ pub fn parse(text: &str, origin: &str) -> Result<KeyRing, KeyFileError> {
     let layout: Layout = toml::from_str(text).map_err(|e| KeyFileError::Format {
         origin: origin.to_owned(),
         line: e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
-        message: e.message().to_owned(),
+        message: without_value(e.message()),
     })?;
     KeyRing::new(layout.into()).map_err(|error| KeyFileError::Invalid { origin: origin.to_owned(), error })
 }
@@ -274,10 +276,23 @@ mod tests {
             (good.replacen("[pepper]\n1", "[pepper]\n01", 1), 8),
             (good.replacen("[pepper]\n1", "[pepper]\n256", 1), 8),
             (good.replacen("audit =", "audits =", 1), 5),
+            (good.replacen("index = ", "index = [", 1).replacen("\"\naudit", "\"]\naudit", 1), 4),
         ] {
             let error = parse(&bad, "keys").unwrap_err().to_string();
             assert!(error.starts_with(&format!("keys line {line}: ")), "{error}");
             assert!(!error.contains(&secret[9..40]), "{error}");
+        }
+    }
+
+    /// Shows: F25.
+    #[test]
+    fn f25_a_key_of_the_wrong_type_is_named_with_its_line_and_not_shown() {
+        let good = generate(&OsEntropy);
+        for wrong in ["8675309", "8675309.5", "2026-11-20", "true"] {
+            let index = good.lines().nth(3).unwrap();
+            let error = parse(&good.replacen(index, &format!("index = {wrong}"), 1), "keys").unwrap_err();
+            let error = error.to_string();
+            assert!(error.starts_with("keys line 4: ") && !error.contains(wrong), "{error}");
         }
     }
 

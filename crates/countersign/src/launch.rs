@@ -60,7 +60,6 @@ pub struct DevMode {
 /// # Errors
 /// The configuration cannot be served, the address cannot be listened on, or the store is lost.
 pub fn launch(launch: Launch) -> Result<(), Failure> {
-    process::no_core_dumps();
     process::room_for_connections();
     let store = Arc::clone(&launch.store);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -112,7 +111,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     let readiness = Readiness::default();
     let front = FrontOptions { readiness: readiness.clone(), ..server.front };
     let dispatcher = Arc::clone(&service.dispatcher);
-    let beside = metrics_listener.is_none().then(|| metrics.clone());
+    let beside = server.metrics_beside_api.then(|| metrics.clone());
     let api = service.router(readiness, beside, dev_routes)?;
 
     // Whoever started the program may have stopped reading: that is no reason to stop serving.
@@ -159,6 +158,11 @@ async fn dev_routes(
     opened.context("the demo sign-up cannot be opened").map_err(Failure::Runtime)?;
     Ok(countersign_http::dev::routes(countersign_http::dev::Dev {
         inbox: Arc::new(dev::InboxView(inbox)),
+        codes: Arc::new(dev::CodesView {
+            verifications: verifications.clone(),
+            tenants: Arc::clone(tenants),
+            clock: Arc::clone(&dev.clock) as _,
+        }),
         clock: Arc::clone(&dev.clock) as _,
         samples: Arc::new(dev::ShownSamples {
             address,

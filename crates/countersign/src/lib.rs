@@ -2,7 +2,7 @@
 //!
 //! - [`commands`]: what the command line offers.
 //! - [`config`]: the configuration file, with every problem named by setting and line.
-//! - [`keyfile`]: the installation's secrets.
+//! - [`keyfile`]: the installation's secrets; [`environment`]: those that come by the environment.
 //! - [`clock`], [`entropy`]: the machine behind core's ports.
 //! - [`tasks`]: what happens besides answering requests.
 
@@ -11,6 +11,7 @@ pub mod commands;
 pub mod config;
 pub mod dev;
 pub mod entropy;
+pub mod environment;
 pub mod hooks;
 pub mod keyfile;
 pub mod launch;

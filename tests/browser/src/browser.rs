@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fantoccini::elements::Element;
-use fantoccini::wd::Capabilities;
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use url::{ParseError, Url};
 
 use crate::{PATIENCE, start};
 
@@ -18,6 +20,8 @@ use crate::{PATIENCE, start};
 pub enum Screen {
     /// 1280 by 960, light.
     Desktop,
+    /// 1280 by 960, dark.
+    DesktopDark,
     /// 390 by 844 at double density, dark.
     Phone,
 }
@@ -48,10 +52,28 @@ impl Browser {
         Self { client, driver, _profile: profile }
     }
 
-    /// Ends it. (When a test fails, dropping the driver ends both.)
-    pub async fn close(mut self) {
+    /// Ends it; fails if a page threw something that nobody caught or wrote an error to the console. (When a test fails,
+    /// dropping the driver ends both.)
+    pub async fn close(self) {
+        self.close_after(&[]).await;
+    }
+
+    /// The same where something had to go wrong: errors that hold one of these words are none.
+    pub async fn close_after(mut self, expected: &[&str]) {
+        let errors = self.errors().await;
+        let unexpected: Vec<_> =
+            errors.iter().filter(|error| expected.iter().all(|word| !error.contains(word))).collect();
+        assert!(unexpected.is_empty(), "{unexpected:#?}");
         self.client.close().await.unwrap();
         self.driver.kill().await.unwrap();
+    }
+
+    /// What the browser's console tells of errors since it was asked last: uncaught ones, those that scripts write there,
+    /// and what could not be loaded or was refused.
+    pub async fn errors(&self) -> Vec<String> {
+        let lines = self.client.issue_cmd(ConsoleLog).await.unwrap();
+        let errors = lines.as_array().unwrap().iter().filter(|line| line["level"] == "SEVERE");
+        errors.map(|line| format!("{}: {}", line["source"], line["message"])).collect()
     }
 
     /// Waits for an element.
@@ -74,6 +96,13 @@ impl Browser {
     pub async fn reads(&self, selector: &str, expected: &str) {
         let script = "return document.querySelector(arguments[0])?.innerText.trim()";
         self.becomes(script, json!(selector), json!(expected)).await;
+    }
+
+    /// Waits until an element's visible text holds `expected`.
+    pub async fn says(&self, selector: &str, expected: &str) {
+        let script =
+            "return document.querySelector(arguments[0][0])?.innerText.includes(arguments[0][1]) ?? false";
+        self.becomes(script, json!([selector, expected]), json!(true)).await;
     }
 
     /// Waits until so many elements are visible.
@@ -113,6 +142,20 @@ impl Browser {
     }
 }
 
+/// Chromium's own command for its console (`POST /session/{id}/se/log`).
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({"type": "browser"}).to_string()))
+    }
+}
+
 fn capabilities(screen: Screen, profile: &TempDir) -> Capabilities {
     let mut arguments = vec![
         format!("--user-data-dir={}", profile.path().display()),
@@ -133,13 +176,20 @@ fn capabilities(screen: Screen, profile: &TempDir) -> Capabilities {
             arguments.push("--window-size=1280,960".to_owned());
             json!({})
         }
+        Screen::DesktopDark => {
+            arguments.extend(["--window-size=1280,960".to_owned(), "--force-dark-mode".to_owned()]);
+            json!({})
+        }
         Screen::Phone => {
             arguments.push("--force-dark-mode".to_owned());
             json!({"mobileEmulation": {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2}}})
         }
     };
     options["args"] = json!(arguments);
-    Capabilities::from_iter([("goog:chromeOptions".to_owned(), options)])
+    Capabilities::from_iter([
+        ("goog:chromeOptions".to_owned(), options),
+        ("goog:loggingPrefs".to_owned(), json!({"browser": "ALL"})),
+    ])
 }
 
 /// `target/screenshots`, wherever the target folder is.

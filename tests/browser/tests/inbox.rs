@@ -139,5 +139,133 @@ async fn an_open_page_does_not_keep_the_program_from_leaving() {
     // Less than the time that requests under way are given.
     assert!(service.leave().await < Duration::from_secs(15));
     page.reads("#live", "Reconnecting…").await;
+    page.close_after(&["net::ERR_"]).await; // there is nobody to reconnect to
+}
+
+/// The harness itself: every other test relies on it.
+#[tokio::test]
+async fn an_error_that_a_page_makes_is_seen() {
+    let _turn = turn().await;
+    let service = Service::start().await;
+    let page = Browser::open(Screen::Desktop, &service.url).await;
+    assert_eq!(page.errors().await, [""; 0]);
+    for broken in
+        ["setTimeout(() => nobodyDefinedThis())", "console.error('on purpose')", "fetch('/nowhere')"]
+    {
+        page.client.execute(broken, vec![]).await.unwrap();
+        let mut errors = Vec::new();
+        for _ in 0..100 {
+            errors = page.errors().await;
+            if !errors.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(errors.len(), 1, "{broken}: {errors:?}");
+    }
     page.close().await;
+}
+
+#[tokio::test]
+async fn coming_back_to_the_page_draws_its_command_anew() {
+    let _turn = turn().await;
+    let service = Service::start().await;
+    let page = Browser::open(Screen::Desktop, &service.url).await;
+    page.find("#first-sample pre").await;
+    page.client.execute("document.querySelector('#first-sample').replaceChildren()", vec![]).await.unwrap();
+    page.client.execute("document.dispatchEvent(new Event('visibilitychange'))", vec![]).await.unwrap();
+    page.find("#first-sample pre").await;
+    service.call("POST", "/dev/clock", &json!({"advance_seconds": 60})).await;
+    page.reads("#drift", "1 min ahead of this computer").await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn a_code_that_is_good_for_nothing_looks_dead() {
+    let _turn = turn().await;
+    let service = Service::start().await;
+    let page = Browser::open(Screen::Desktop, &service.url).await;
+    let numbers = ["+12125550123", "+12125550124", "+12125550125", "+12125550126"];
+    let mut ids = Vec::new();
+    for number in numbers {
+        ids.push(service.verify(number).await);
+    }
+    page.counts(".message", 4).await;
+    page.counts(".message[data-dead]", 0).await;
+    let code_for = async |number: &str| {
+        let inbox = service.inbox().await;
+        inbox.iter().find(|message| message["to"] == number).unwrap()["code"].as_str().unwrap().to_owned()
+    };
+    let check = async |id: &str, code: &str| {
+        service.call("POST", &format!("/v1/verifications/{id}/check"), &json!({ "code": code })).await
+    };
+
+    let card = |number: &str, part: &str| {
+        let at = numbers.iter().rev().position(|other| *other == number).unwrap() + 1;
+        format!(".message:nth-child({at}) {part}")
+    };
+    let right = code_for(numbers[1]).await;
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    check(&ids[1], wrong).await;
+    page.says(&card(numbers[1], ".life"), "4 guesses left").await;
+    assert_eq!(check(&ids[1], &right).await.body["valid"], true);
+    page.reads(&card(numbers[1], ".life"), "code used").await;
+    service.call("POST", &format!("/v1/verifications/{}/cancel", ids[2]), &json!({})).await;
+    page.reads(&card(numbers[2], ".life"), "verification canceled").await;
+    let code = code_for(numbers[3]).await;
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        check(&ids[3], wrong).await;
+    }
+    page.reads(&card(numbers[3], ".life"), "no guesses left").await;
+    page.counts(".message[data-dead]", 3).await;
+    page.reads(&card(numbers[1], "[data-kind='state'] b"), "used").await;
+    page.picture("inbox-states-desktop-light").await;
+    page.close().await;
+
+    let page = Browser::open(Screen::DesktopDark, &service.url).await;
+    page.counts(".message[data-dead]", 3).await;
+    page.picture("inbox-states-desktop-dark").await;
+    page.close().await;
+}
+
+/// How much the text of the page stands out: at least 4.5 is asked for (WCAG 2.2, success criterion 1.4.3).
+const LEAST_CONTRAST: &str = r#"
+    const parse = (color) => color.match(/[\d.]+/g).map(Number);
+    const light = ([r, g, b]) => {
+      const part = (c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+      return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+    };
+    const behind = (node) => {
+      for (; node; node = node.parentElement) {
+        const color = parse(getComputedStyle(node).backgroundColor);
+        if (color.length === 3 || color[3] === 1) return color;
+      }
+      return [255, 255, 255];
+    };
+    const texts = [...document.querySelectorAll("h1, p, li, dt, dd, code, a, b, span, h2, button, time")];
+    const seen = texts.filter((node) => node.checkVisibility() && node.innerText.trim());
+    return Math.min(...seen.map((node) => {
+      const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))];
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }));
+"#;
+
+#[tokio::test]
+async fn every_page_can_be_read_by_day_and_by_night() {
+    let _turn = turn().await;
+    let service = Service::start().await;
+    service.verify(PHONE).await;
+    for (screen, name) in [(Screen::Desktop, "light"), (Screen::DesktopDark, "dark")] {
+        let page = Browser::open(screen, &service.url).await;
+        page.counts(".message", 1).await;
+        for path in ["/", "/docs", "/problems", "/problems/cool-down"] {
+            page.client.goto(&format!("{}{path}", service.url)).await.unwrap();
+            page.find("h1").await;
+            let contrast = page.client.execute(LEAST_CONTRAST, vec![]).await.unwrap();
+            assert!(contrast.as_f64().is_some_and(|contrast| contrast >= 4.5), "{path} {name}: {contrast}");
+        }
+        page.picture(&format!("problem-desktop-{name}")).await;
+        page.close().await;
+    }
 }

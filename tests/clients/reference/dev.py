@@ -24,7 +24,8 @@ def push_clock(seconds):
     """Moves the service's clock forward, as if everybody had waited."""
     global _pushed_seconds
     body = json.dumps({"advance_seconds": seconds}).encode()
-    urllib.request.urlopen(URL + "/dev/clock", data=body).close()
+    headers = {"Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(URL + "/dev/clock", body, headers)).close()
     _pushed_seconds += seconds
 
 

@@ -11,6 +11,7 @@ const read = new Set();
 export async function pushClock(seconds) {
   const answer = await fetch(`${url}/dev/clock`, {
     method: "POST",
+    headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ advance_seconds: seconds }),
   });
   if (!answer.ok) throw new Error(`the clock was not pushed: ${answer.status}`);

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{DevState, json};
-use crate::problem::Problem;
+use crate::headers::is_json;
+use crate::problem::{Kind, Problem};
 
 /// The furthest push: a leap year, beyond every retention time.
 const MAX_SECONDS: u64 = 366 * 24 * 3600;
@@ -31,8 +33,17 @@ struct Shown {
     now: String,
 }
 
-/// Any content type is taken: `curl -d` sends JSON as a form.
-pub(super) async fn advance(State(state): State<DevState>, body: Bytes) -> Result<Response, Problem> {
+/// JSON that says so only: an old browser's form can be submitted by any page, and says nothing of where it comes from.
+pub(super) async fn advance(
+    State(state): State<DevState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    if !is_json(&headers) {
+        let how =
+            "the body must be application/json: `curl --json`, or with `-H 'Content-Type: application/json'`";
+        return Err(Problem::new(Kind::UnsupportedMediaType, how));
+    }
     let rule = || Problem::malformed(MEMBER, format!("must be a whole number from 1 to {MAX_SECONDS}"));
     let push = crate::json::parse(&body).map_err(|bad| match bad.field.as_deref() {
         Some(MEMBER) => rule(),

@@ -5,6 +5,7 @@
 //! its id tells.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Sse;
@@ -13,19 +14,11 @@ use countersign_core::provider::RenderedMessage;
 use futures_util::stream::{self, Stream};
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::{Interval, interval};
 
+use super::codes::Known;
 use super::inbox::Shown;
-use super::{DevState, InboxEvent, InboxEvents};
-
-/// A message as the page needs it: what everybody gets, and what its card shows beside.
-#[derive(Serialize)]
-struct Card<'a> {
-    #[serde(flatten)]
-    shown: Shown,
-    purpose: &'a str,
-    subject: Option<&'a str>,
-    expires_at: String,
-}
+use super::{DevState, InboxEvent, InboxEvents, SentCode};
 
 #[derive(Serialize)]
 struct Time {
@@ -34,30 +27,23 @@ struct Time {
 }
 
 #[derive(Serialize)]
-struct Snapshot<'a> {
+struct Snapshot {
     #[serde(flatten)]
     time: Time,
-    messages: Vec<Card<'a>>,
+    messages: Vec<Shown>,
+}
+
+/// What has become of a message's code.
+#[derive(Serialize)]
+struct Code {
+    id: String,
+    #[serde(flatten)]
+    now: SentCode,
 }
 
 impl DevState {
-    fn card<'a>(&self, message: &'a RenderedMessage) -> Card<'a> {
-        Card {
-            shown: Shown::new(message, self.dev.inbox.provider()),
-            purpose: message.purpose.as_str(),
-            subject: message.subject.as_deref(),
-            expires_at: message.expires_at.to_string(),
-        }
-    }
-
     fn time(&self) -> Time {
         Time { now: self.dev.clock.now().to_string(), running: self.dev.clock.is_running() }
-    }
-
-    fn snapshot(&self) -> Event {
-        let messages = self.dev.inbox.list();
-        let messages = messages.iter().map(|message| self.card(message)).collect();
-        event("snapshot", &Snapshot { time: self.time(), messages })
     }
 }
 
@@ -66,10 +52,15 @@ fn event(name: &str, data: &impl Serialize) -> Event {
     Event::default().event(name).data(data)
 }
 
+/// How often a page is told what has become of the codes on it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// One page's stream.
 struct Watcher {
     state: DevState,
     inbox: Box<dyn InboxEvents>,
+    known: Known,
+    looks: Interval,
     pushes: watch::Receiver<()>,
     closing: watch::Receiver<bool>,
     begun: bool,
@@ -80,18 +71,55 @@ impl Watcher {
     async fn next(&mut self) -> Option<Event> {
         if !self.begun {
             self.begun = true;
-            return Some(self.state.snapshot());
+            return Some(self.snapshot().await);
         }
-        tokio::select! {
-            // Ends as well when the sender is gone.
-            _ = self.closing.wait_for(|closing| *closing) => None,
-            happened = self.inbox.next() => Some(match happened? {
-                InboxEvent::Arrived(message) => event("message", &self.state.card(&message)),
-                InboxEvent::Cleared => event("cleared", &()),
-                InboxEvent::Missed => self.state.snapshot(),
-            }),
-            pushed = self.pushes.changed() => pushed.ok().map(|()| event("clock", &self.state.time())),
+        loop {
+            tokio::select! {
+                biased; // a message comes before what has become of its code
+                // Ends as well when the sender is gone.
+                () = async { drop(self.closing.wait_for(|closing| *closing).await) } => return None,
+                happened = self.inbox.next() => return Some(match happened? {
+                    InboxEvent::Arrived(message) => {
+                        self.known.look(&self.state.dev, std::slice::from_ref(&message)).await;
+                        event("message", &self.shown(&message))
+                    }
+                    InboxEvent::Cleared => {
+                        self.known.clear();
+                        event("cleared", &())
+                    }
+                    InboxEvent::Missed => self.snapshot().await,
+                }),
+                pushed = self.pushes.changed() => {
+                    return pushed.ok().map(|()| event("clock", &self.state.time()));
+                }
+                _ = self.looks.tick() => {
+                    if let Some(event) = self.codes().await {
+                        return Some(event);
+                    }
+                }
+            }
         }
+    }
+
+    async fn snapshot(&mut self) -> Event {
+        let messages = self.state.dev.inbox.list();
+        self.known.look(&self.state.dev, &messages).await;
+        let messages = messages.iter().map(|message| self.shown(message)).collect();
+        event("snapshot", &Snapshot { time: self.state.time(), messages })
+    }
+
+    fn shown(&self, message: &RenderedMessage) -> Shown {
+        Shown::new(message, self.state.dev.inbox.provider(), self.known.of(message))
+    }
+
+    /// The codes of which something else is known than before.
+    async fn codes(&mut self) -> Option<Event> {
+        let messages = self.state.dev.inbox.list();
+        let changed = self.known.look(&self.state.dev, &messages).await;
+        let changed = messages.iter().filter(|message| changed.contains(&message.id));
+        let codes: Vec<_> =
+            changed.map(|message| Code { id: message.id.to_string(), now: self.known.of(message) }).collect();
+        (!codes.is_empty()).then(|| event("codes", &codes))
     }
 }
 
@@ -101,6 +129,8 @@ pub(super) async fn stream(
     // Watching begins before the snapshot is taken: nothing falls between the two.
     let watcher = Watcher {
         inbox: state.dev.inbox.watch(),
+        known: Known::default(),
+        looks: interval(LOOK_EVERY),
         pushes: state.pushes.subscribe(),
         closing: state.dev.closing.clone(),
         state,

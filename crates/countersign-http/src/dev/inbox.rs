@@ -9,7 +9,8 @@ use countersign_core::names::ProviderName;
 use countersign_core::provider::RenderedMessage;
 use serde::Serialize;
 
-use super::{DevState, json};
+use super::codes::Known;
+use super::{DevState, SentCode, json};
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -30,10 +31,17 @@ pub(super) struct Shown {
     locale: String,
     provider: String,
     at: String,
+    purpose: String,
+    subject: Option<String>,
+    /// The link in it, where it has one.
+    url: Option<String>,
+    expires_at: String,
+    #[serde(flatten)]
+    code_now: SentCode,
 }
 
 impl Shown {
-    pub(super) fn new(message: &RenderedMessage, provider: &ProviderName) -> Self {
+    pub(super) fn new(message: &RenderedMessage, provider: &ProviderName, code_now: SentCode) -> Self {
         Self {
             id: message.id.to_string(),
             verification_id: message.verification.to_string(),
@@ -46,6 +54,11 @@ impl Shown {
             locale: message.locale.to_string(),
             provider: provider.to_string(),
             at: message.now.to_string(),
+            purpose: message.purpose.to_string(),
+            subject: message.subject.clone(),
+            url: message.link.as_ref().map(|link| link.expose().to_owned()),
+            expires_at: message.expires_at.to_string(),
+            code_now,
         }
     }
 }
@@ -71,8 +84,11 @@ pub(super) async fn list(
         to.as_ref().is_none_or(|to| message.recipient.expose().eq_ignore_ascii_case(to))
     };
     let inbox = &state.dev.inbox;
-    let messages = inbox.list().into_iter().filter(matches).take(limit);
-    Ok(json(&Listing { messages: messages.map(|message| Shown::new(&message, inbox.provider())).collect() }))
+    let messages: Vec<_> = inbox.list().into_iter().filter(matches).take(limit).collect();
+    let mut known = Known::default();
+    known.look(&state.dev, &messages).await;
+    let shown = |message: &Arc<RenderedMessage>| Shown::new(message, inbox.provider(), known.of(message));
+    Ok(json(&Listing { messages: messages.iter().map(shown).collect() }))
 }
 
 pub(super) async fn clear(State(state): State<DevState>) -> StatusCode {

@@ -7,16 +7,18 @@
 //! | `GET /dev/inbox[?to=…][&limit=n]` | `{"messages": […]}`, newest first |
 //! | `DELETE /dev/inbox` | 204, and the inbox is empty |
 //! | `POST /dev/clock {"advance_seconds": 61}` | `{"now": "…"}` |
-//! | `GET /dev/inbox/events` | the page's event stream: `snapshot`, then `message`, `cleared`, `clock` |
+//! | `GET /dev/inbox/events` | the page's event stream: `snapshot`, then `message`, `codes`, `cleared`, `clock` |
 //! | `GET /dev/samples` | the same commands as JSON |
 //!
 //! **Invariant: never part of a production service.** Whoever reaches these endpoints reads every code.
-//! A page of another site cannot: nothing here allows cross-origin reads, and calls that change
-//! something are refused when a browser says that they come from elsewhere.
+//! A page of another site cannot: nothing here allows cross-origin reads, and [`guard`](mod@guard) refuses what comes
+//! by another name than this machine's, and changes that come from elsewhere.
 
 mod clock;
+mod codes;
 mod docs;
 mod events;
+mod guard;
 mod inbox;
 mod page;
 mod ports;
@@ -28,24 +30,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method};
-use axum::middleware::{self, Next};
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::problem::{Kind, Problem};
-
-pub use ports::{DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples};
+pub use ports::{CodeState, DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples, SentCode, SentCodes};
 
 /// What the dev endpoints show and move.
 #[derive(Clone)]
 pub struct Dev {
     /// The messages.
     pub inbox: Arc<dyn Inbox>,
+    /// What has become of their codes.
+    pub codes: Arc<dyn SentCodes>,
     /// The service's clock.
     pub clock: Arc<dyn DevClock>,
     /// The commands to try.
@@ -72,7 +72,7 @@ pub fn routes(dev: Dev) -> Router {
         .route("/docs", get(page::docs))
         .with_state(state)
         .merge(page::routes())
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn(guard::guard))
 }
 
 /// What the handlers share.
@@ -81,21 +81,6 @@ struct DevState {
     dev: Dev,
     /// Tells open pages that the clock was pushed.
     pushes: Arc<watch::Sender<()>>,
-}
-
-/// Refuses changes that another site's page asks for, and keeps every answer out of caches.
-async fn guard(request: Request, next: Next) -> Response {
-    let foreign = request
-        .headers()
-        .get("sec-fetch-site")
-        .is_some_and(|site| !["same-origin", "none"].map(str::as_bytes).contains(&site.as_bytes()));
-    let mut response = if foreign && !matches!(*request.method(), Method::GET | Method::HEAD) {
-        Problem::new(Kind::Forbidden, "this call came from another site's page").into_response()
-    } else {
-        next.run(request).await
-    };
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 fn json(body: &impl Serialize) -> Response {

@@ -42,6 +42,40 @@ pub enum InboxEvent {
     Missed,
 }
 
+/// What has become of a message's code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodeState {
+    /// It was sent, and is good.
+    Sent,
+    /// It was used, or the verification was approved by another one.
+    Used,
+    /// A later message to the same address has another one.
+    Replaced,
+    /// Its verification was given up.
+    Canceled,
+    /// Its verification has had all its guesses.
+    Exhausted,
+    /// Its time is over.
+    Expired,
+}
+
+/// A code that was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct SentCode {
+    /// What has become of it.
+    pub state: CodeState,
+    /// How many guesses its verification has left.
+    pub guesses_left: u8,
+}
+
+/// Knows what has become of the codes that were sent.
+#[async_trait]
+pub trait SentCodes: Send + Sync + 'static {
+    /// As its verification stands now; `None` if that is gone. [`CodeState::Replaced`] is not its to say.
+    async fn of(&self, message: &RenderedMessage) -> Option<SentCode>;
+}
+
 /// A service's clock that can be pushed.
 pub trait DevClock: Clock {
     /// Moves it forward; answers what it then shows.

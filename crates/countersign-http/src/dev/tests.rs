@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -59,6 +60,18 @@ impl InboxEvents for FakeEvents {
     }
 }
 
+/// What is told of the codes, by the messages' numbers; of others, that they are good.
+#[derive(Default)]
+struct FakeCodes(Mutex<HashMap<MessageId, Option<SentCode>>>);
+
+#[async_trait]
+impl SentCodes for FakeCodes {
+    async fn of(&self, message: &RenderedMessage) -> Option<SentCode> {
+        let good = SentCode { state: CodeState::Sent, guesses_left: 5 };
+        self.0.lock().unwrap().get(&message.id).copied().unwrap_or(Some(good))
+    }
+}
+
 struct FakeClock(Mutex<Timestamp>);
 
 impl Clock for FakeClock {
@@ -102,6 +115,7 @@ impl Samples for FakeSamples {
 struct Page {
     router: Router,
     inbox: Arc<FakeInbox>,
+    codes: Arc<FakeCodes>,
     clock: Arc<FakeClock>,
     closing: watch::Sender<bool>,
 }
@@ -129,15 +143,16 @@ impl Page {
             messages: Mutex::default(),
             events: broadcast::Sender::new(16),
         });
-        let clock = Arc::new(FakeClock(Mutex::new(START)));
+        let (codes, clock) = (Arc::<FakeCodes>::default(), Arc::new(FakeClock(Mutex::new(START))));
         let (closing, closed) = watch::channel(false);
         let dev = Dev {
             inbox: Arc::clone(&inbox) as _,
+            codes: Arc::clone(&codes) as _,
             clock: Arc::clone(&clock) as _,
             samples: Arc::new(FakeSamples),
             closing: closed,
         };
-        Self { router: routes(dev), inbox, clock, closing }
+        Self { router: routes(dev), inbox, codes, clock, closing }
     }
 
     /// With one message each to these, the last one newest.
@@ -155,9 +170,17 @@ impl Page {
         let _ = self.inbox.events.send(InboxEvent::Arrived(message));
     }
 
+    /// Has something become of a message's code; `None`: its verification is gone.
+    fn becomes(&self, n: u8, state: Option<CodeState>, guesses_left: u8) {
+        let now = state.map(|state| SentCode { state, guesses_left });
+        self.codes.0.lock().unwrap().insert(MessageId::from_bytes([n; 16]), now);
+    }
+
     async fn call(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = axum::http::Request::builder().method(method).uri(path);
-        for (name, value) in headers {
+        let default = [("host", "127.0.0.1:8025"), ("content-type", "application/json")];
+        let default = default.iter().filter(|(name, _)| headers.iter().all(|(other, _)| other != name));
+        for (name, value) in default.chain(headers) {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::from(body.to_owned())).unwrap();
@@ -186,7 +209,10 @@ impl Page {
     }
 
     async fn stream(&self) -> EventStream {
-        let request = axum::http::Request::get("/dev/inbox/events").body(Body::empty()).unwrap();
+        let request = axum::http::Request::get("/dev/inbox/events")
+            .header("host", "localhost")
+            .body(Body::empty())
+            .unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         EventStream(response.into_body())
@@ -234,7 +260,7 @@ async fn a_message_is_listed_with_everything_a_test_needs() {
     let answer = Page::with_messages_to(&["+12125550123"]).get("/dev/inbox").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
     assert_eq!(answer.header("cache-control"), "no-store");
-    assert_snapshot!(answer.body, @r#"{"messages":[{"id":"msg_00000000000000000000000000","verification_id":"ver_00000000000000000000000000","tenant":"demo","dialect":"native","to":"+12125550123","channel":"sms","code":"483920","text":"483920 is your <b>Demo</b> code.","locale":"en","provider":"inbox","at":"2026-11-20T08:00:00Z"}]}"#);
+    assert_snapshot!(answer.body, @r#"{"messages":[{"id":"msg_00000000000000000000000000","verification_id":"ver_00000000000000000000000000","tenant":"demo","dialect":"native","to":"+12125550123","channel":"sms","code":"483920","text":"483920 is your <b>Demo</b> code.","locale":"en","provider":"inbox","at":"2026-11-20T08:00:00Z","purpose":"login","subject":null,"url":null,"expires_at":"2026-11-20T08:10:00Z","state":"sent","guesses_left":5}]}"#);
 }
 
 #[tokio::test]
@@ -279,11 +305,7 @@ async fn an_inbox_can_be_emptied() {
 async fn the_clock_is_pushed_and_says_what_it_shows() {
     let page = Page::new();
     assert_eq!(page.push(r#"{"advance_seconds": 61}"#).await.body, r#"{"now":"2026-11-20T08:01:01Z"}"#);
-    // The form that `curl -d` sends.
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    let answer = page.call("POST", "/dev/clock", r#"{"advance_seconds": 3600}"#, &form).await;
-    assert_eq!(answer.json(), json!({"now": "2026-11-20T09:01:01Z"}));
-    assert_eq!(page.clock.now(), START + Duration::from_secs(3661));
+    assert_eq!(page.clock.now(), START + Duration::from_secs(61));
 }
 
 #[tokio::test]
@@ -404,7 +426,7 @@ async fn a_stream_begins_with_everything_and_goes_on_with_what_happens() {
     let mut stream = page.stream().await;
     let (name, snapshot) = stream.next().await.unwrap();
     assert_eq!(name, "snapshot");
-    assert_snapshot!(snapshot, @r#"{"messages":[{"at":"2026-11-20T08:00:00Z","channel":"email","code":"483920","dialect":"native","expires_at":"2026-11-20T08:10:00Z","id":"msg_00000000000000000000000000","locale":"en","provider":"inbox","purpose":"login","subject":"Your Demo code","tenant":"demo","text":"483920 is your <b>Demo</b> code.","to":"ada@example.com","verification_id":"ver_00000000000000000000000000"}],"now":"2026-11-20T08:00:00Z","running":false}"#);
+    assert_snapshot!(snapshot, @r#"{"messages":[{"at":"2026-11-20T08:00:00Z","channel":"email","code":"483920","dialect":"native","expires_at":"2026-11-20T08:10:00Z","guesses_left":5,"id":"msg_00000000000000000000000000","locale":"en","provider":"inbox","purpose":"login","state":"sent","subject":"Your Demo code","tenant":"demo","text":"483920 is your <b>Demo</b> code.","to":"ada@example.com","url":null,"verification_id":"ver_00000000000000000000000000"}],"now":"2026-11-20T08:00:00Z","running":false}"#);
 
     page.arrive(1, "+12125550123");
     let (name, message) = stream.next().await.unwrap();
@@ -441,14 +463,87 @@ async fn a_stream_ends_when_the_program_does() {
     assert_eq!(late.next().await, None);
 }
 
+// ---- the codes ----
+
+impl Page {
+    async fn states(&self) -> Vec<String> {
+        let messages = self.get("/dev/inbox").await.json()["messages"].as_array().unwrap().clone();
+        let state =
+            |message: &Value| format!("{} {}", message["state"].as_str().unwrap(), message["guesses_left"]);
+        messages.iter().map(state).collect()
+    }
+
+    /// Another message of the verification of message `n`, with this code.
+    fn arrive_again(&self, n: u8, of: u8, to: &str, code: &str) {
+        let verification = VerificationId::from_bytes([of; 16]);
+        let message =
+            Arc::new(RenderedMessage { verification, code: Code::parse(code).unwrap(), ..message(n, to) });
+        self.inbox.messages.lock().unwrap().insert(0, Arc::clone(&message));
+        let _ = self.inbox.events.send(InboxEvent::Arrived(message));
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_is_good_for_nothing_says_so() {
+    use CodeState::{Canceled, Exhausted, Expired, Sent, Used};
+    let page = Page::with_messages_to(&["+12125550123"; 6]);
+    for (n, (state, left)) in
+        [(Sent, 3), (Used, 4), (Canceled, 5), (Exhausted, 0), (Expired, 5)].into_iter().enumerate()
+    {
+        page.becomes(u8::try_from(n).unwrap(), Some(state), left);
+    }
+    page.becomes(5, None, 0);
+    assert_eq!(
+        page.states().await,
+        ["expired 0", "expired 5", "exhausted 0", "canceled 5", "used 4", "sent 3"]
+    );
+}
+
+#[tokio::test]
+async fn a_code_is_replaced_by_another_one_to_the_same_address_only() {
+    let page = Page::with_messages_to(&["+12125550123"]);
+    page.arrive_again(1, 0, "+12125550123", "483920");
+    assert_eq!(page.states().await, ["sent 5", "sent 5"], "the same code again");
+    page.arrive_again(2, 0, "ada@example.com", "111111");
+    assert_eq!(page.states().await, ["sent 5", "sent 5", "sent 5"], "another address has its own");
+    page.arrive_again(3, 0, "+12125550123", "222222");
+    assert_eq!(page.states().await, ["sent 5", "sent 5", "replaced 5", "replaced 5"]);
+    page.becomes(3, Some(CodeState::Used), 5);
+    page.becomes(0, Some(CodeState::Used), 5);
+    assert_eq!(page.states().await, ["used 5", "sent 5", "replaced 5", "used 5"]);
+}
+
+#[tokio::test]
+async fn an_open_page_learns_what_becomes_of_its_codes() {
+    let page = Page::with_messages_to(&["+12125550123", "+12125550124"]);
+    let mut stream = page.stream().await;
+    stream.next().await.unwrap();
+    page.becomes(0, Some(CodeState::Sent), 4);
+    let (name, codes) = stream.next().await.unwrap();
+    let id = MessageId::from_bytes([0; 16]).to_string();
+    assert_eq!((&*name, codes), ("codes", json!([{"id": id, "state": "sent", "guesses_left": 4}])));
+    page.becomes(0, Some(CodeState::Used), 4);
+    assert_eq!(stream.next().await.unwrap().1[0]["state"], "used");
+    page.arrive_again(2, 1, "+12125550124", "111111");
+    assert_eq!(stream.next().await.unwrap().1["state"], "sent");
+    let (_, codes) = stream.next().await.unwrap();
+    assert_eq!(codes.as_array().unwrap().len(), 1, "{codes}");
+    assert_eq!(codes[0]["state"], "replaced");
+}
+
 // ---- other sites ----
 
 /// Shows: A24.
 #[tokio::test]
 async fn a_page_of_another_site_can_change_nothing_and_read_nothing() {
     let page = Page::with_messages_to(&["+12125550123"]);
-    for site in ["cross-site", "same-site"] {
-        let headers = [("sec-fetch-site", site), ("origin", "https://evil.example")];
+    for headers in [
+        [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
+        [("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:8025")],
+        [("sec-fetch-site", "none"), ("origin", "http://evil.example")],
+        [("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:9000")],
+        [("sec-fetch-site", "same-origin"), ("origin", "null")],
+    ] {
         let push = page.call("POST", "/dev/clock", r#"{"advance_seconds": 61}"#, &headers).await;
         assert_eq!(push.status, 403);
         assert_eq!(page.call("DELETE", "/dev/inbox", "", &headers).await.status, 403);
@@ -457,8 +552,71 @@ async fn a_page_of_another_site_can_change_nothing_and_read_nothing() {
     }
     assert_eq!(page.clock.now(), START);
     assert_eq!(page.recipients("").await.len(), 1);
-    for site in ["same-origin", "none"] {
-        let headers = [("sec-fetch-site", site)];
-        assert_eq!(page.call("DELETE", "/dev/inbox", "", &headers).await.status, 204);
+    for headers in [
+        &[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8025")][..],
+        &[("sec-fetch-site", "none")],
+        &[],
+    ] {
+        assert_eq!(page.call("DELETE", "/dev/inbox", "", headers).await.status, 204);
+    }
+}
+
+/// Any page can submit a form here, and an old browser tells nobody that it did.
+///
+/// Shows: F16.
+#[tokio::test]
+async fn f16_what_a_form_can_send_moves_nothing() {
+    let page = Page::new();
+    for kind in ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=a", ""] {
+        let form = [("content-type", kind)];
+        let answer = page.call("POST", "/dev/clock", r#"{"advance_seconds": 61}"#, &form).await;
+        assert_eq!(answer.status, 415, "{kind}");
+    }
+    assert_eq!(page.clock.now(), START);
+}
+
+const PATHS: [&str; 9] = [
+    "/",
+    "/docs",
+    "/dev/inbox",
+    "/dev/inbox/events",
+    "/dev/samples",
+    "/dev/assets/inbox.js",
+    "/dev/assets/inbox.css",
+    "/dev/assets/common.js",
+    "/dev/assets/icon.svg",
+];
+
+/// A page whose name was made to point to this machine is of one origin with us, as far as its browser knows.
+///
+/// Shows: F16.
+#[tokio::test]
+async fn f16_dev_mode_answers_to_the_names_of_this_machine_only() {
+    let page = Page::with_messages_to(&["+12125550123"]);
+    for host in [
+        "evil.example",
+        "evil.example:8025",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "192.0.2.1",
+        "[2001:db8::1]:8025",
+        "localhost@evil.example",
+        "evil.example@localhost",
+        "",
+        "localhost,evil.example",
+    ] {
+        let headers = [("host", host)];
+        for path in PATHS {
+            assert_eq!(page.call("GET", path, "", &headers).await.status, 421, "{host} {path}");
+        }
+        assert_eq!(page.call("DELETE", "/dev/inbox", "", &headers).await.status, 421, "{host}");
+        let push = page.call("POST", "/dev/clock", r#"{"advance_seconds": 61}"#, &headers).await;
+        assert_eq!(push.status, 421, "{host}");
+    }
+    assert_eq!((page.clock.now(), page.recipients("").await.len()), (START, 1));
+    for host in ["localhost", "LOCALHOST:8025", "127.0.0.1:8025", "127.1.2.3", "[::1]:8025", "[::1]"] {
+        for path in PATHS {
+            assert_eq!(page.call("HEAD", path, "", &[("host", host)]).await.status, 200, "{host} {path}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_ENCODING, HeaderMap};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 /// The most bytes a body may have.
 pub const MAX_BODY: usize = 16 * 1024;
@@ -17,7 +17,7 @@ pub const MAX_BODY: usize = 16 * 1024;
 /// The status to refuse it with.
 pub(super) async fn read(
     headers: &HeaderMap,
-    body: Incoming,
+    body: impl Body<Data = Bytes> + Unpin,
     patience: Duration,
 ) -> Result<Bytes, StatusCode> {
     if body.size_hint().lower() > MAX_BODY as u64 {
@@ -36,7 +36,7 @@ pub(super) async fn read(
     Ok(bytes)
 }
 
-async fn collect(mut body: Incoming) -> Result<Bytes, StatusCode> {
+async fn collect(mut body: impl Body<Data = Bytes> + Unpin) -> Result<Bytes, StatusCode> {
     let mut whole = Bytes::new();
     let mut pieces = BytesMut::new();
     while let Some(frame) = body.frame().await {

@@ -24,7 +24,9 @@ impl TrustedProxies {
         Self(networks.into_iter().collect())
     }
 
-    fn trusts(&self, ip: IpAddr) -> bool {
+    /// Whether this address is one of theirs.
+    pub(crate) fn trusts(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
         self.0.iter().any(|network| network.contains(ip))
     }
 
@@ -72,7 +74,37 @@ pub struct Network {
 #[error("not a network such as 10.0.0.0/8 or 2001:db8::/32")]
 pub struct InvalidNetwork;
 
+/// How many a network holds, by whom they may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Somebody's own: a private network, or a public one as single operators have it.
+    Own,
+    /// More public addresses than one operator's proxies have.
+    Wide,
+    /// A large part of all addresses there are: nobody's own.
+    Anybody,
+}
+
 impl Network {
+    /// Whose addresses these may be.
+    pub fn reach(&self) -> Reach {
+        let length = if self.v4 { self.mask << 96 } else { self.mask }.leading_ones();
+        let is_private = self.is_within("10.0.0.0/8")
+            || self.is_within("127.0.0.0/8")
+            || self.is_within("fc00::/7")
+            || self.is_within("fe80::/10");
+        match (self.v4, length) {
+            (true, 0..8) | (false, 0..16) if !is_private => Reach::Anybody,
+            (true, 8..12) | (false, 16..24) if !is_private => Reach::Wide,
+            _ => Reach::Own,
+        }
+    }
+
+    fn is_within(&self, other: &str) -> bool {
+        let other: Self = other.parse().expect("a network");
+        self.v4 == other.v4 && self.bits & other.mask == other.bits && self.mask & other.mask == other.mask
+    }
+
     fn contains(&self, ip: IpAddr) -> bool {
         let (bits, v4) = bits(ip);
         v4 == self.v4 && bits & self.mask == self.bits
@@ -157,6 +189,24 @@ mod tests {
         for i in 0..1000 {
             let line = format!("192.0.2.{}, 203.0.113.7, 10.0.0.2", i % 256);
             assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &[&line]), "203.0.113.7");
+        }
+    }
+
+    /// Shows: F26.
+    #[test]
+    fn f26_a_network_tells_how_far_it_reaches() {
+        for (reach, networks) in [
+            (
+                Reach::Own,
+                &["10.0.0.0/8", "192.168.0.0/16", "127.0.0.1", "104.16.0.0/13", "fc00::/7", "::1"][..],
+            ),
+            (Reach::Own, &["2400:cb00::/32", "fe80::/10", "2a06:98c0::/29"]),
+            (Reach::Wide, &["8.0.0.0/8", "128.0.0.0/11", "2a00::/20"]),
+            (Reach::Anybody, &["0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "8.0.0.0/7", "2000::/3"]),
+        ] {
+            for network in networks {
+                assert_eq!(network.parse::<Network>().unwrap().reach(), reach, "{network}");
+            }
         }
     }
 

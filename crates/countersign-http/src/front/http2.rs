@@ -1,35 +1,37 @@
 //! HTTP/2 without TLS, as gRPC clients and proxies speak it: many requests at a time on one connection,
 //! within the bounds that HTTP/1 has here.
 
-use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, HOST, HeaderValue, RETRY_AFTER};
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, DATE, HOST, HeaderValue};
 use axum::http::request::Parts;
-use axum::http::{Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use axum::http::{HeaderMap, Request, Response, StatusCode, Uri};
+use bytes::Buf;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
 
 use super::frames::Frames;
 use super::framing::{Fault, MAX_FIELDS, MAX_HEAD, is_target};
 use super::preface::PREFACE;
+use super::seats::{Neighbour, Seat, Sitter};
 use super::socket::Socket;
-use super::{Front, MAX_BODY, Phase, exchange, guard};
+use super::{ANSWER_COST, ClientAddr, Front, MAX_BODY, Phase, exchange, guard};
 
 /// Requests at a time on one connection. One more is refused so that the client may try again (h2
 /// answers `REFUSED_STREAM`).
-const MAX_STREAMS: u32 = 100;
+const MAX_STREAMS: u32 = 32;
 
 /// Requests that a client may take back before they were looked at, until the connection is closed
 /// with `ENHANCE_YOUR_CALM`: the rapid reset attack (CVE-2023-44487).
@@ -53,40 +55,41 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Serves a connection whose preface was read.
-pub(super) async fn serve<IO>(front: Arc<Front>, socket: Socket<IO>, began: Instant, peer: IpAddr)
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+pub(super) async fn serve<IO>(
+    front: Arc<Front>,
+    socket: Socket<IO>,
+    began: Instant,
+    peer: IpAddr,
+    sitter: Arc<Sitter>,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin,
 {
     let (head, idle) = (front.options.head_timeout, front.options.idle_timeout);
     let mut phase = front.phase.clone();
-    let streams = Arc::new(Streams::default());
-    let service = hyper::service::service_fn({
-        let streams = streams.clone();
-        move |request| answer(front.clone(), streams.begin(), peer, request)
-    });
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
+    let handshake = Builder::new()
         .max_concurrent_streams(MAX_STREAMS)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(MAX_BROKEN_STREAMS)
+        .max_local_error_reset_streams(Some(MAX_BROKEN_STREAMS))
         // Beyond it h2 answers 431 by itself and decodes no further; up to it the head is read, judged
         // as HTTP/1's (which has no 32 bytes of overhead per field) and refused by the service. It also
         // bounds the number of CONTINUATION frames.
         .max_header_list_size(u32::try_from(2 * MAX_HEAD).expect("small"))
         .max_frame_size(16 * 1024)
         // A body that is not too large fits; of one that is, no more than it takes to see that.
-        .initial_stream_window_size(u32::try_from(MAX_BODY + 1).expect("small"))
+        .initial_window_size(u32::try_from(MAX_BODY + 1).expect("small"))
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_PATIENCE)
-        .serve_connection(TokioIo::new(FrameGuard::new(socket, began, head)), service);
-    let mut connection = pin!(connection);
+        .max_send_buffer_size(SEND_BUFFER)
+        .handshake(FrameGuard::new(socket, began, head));
+    let Ok(Ok(mut connection)) = timeout_at(began + head, handshake).await else { return };
+    let mut alive = pin!(alive(connection.ping_pong().expect("asked for once")));
+    let streams = Arc::new(Streams::default());
+    let caller = Caller { front, streams: streams.clone(), peer, sitter };
     let mut quiet = pin!(sleep_until(began + head));
     loop {
         tokio::select! {
             // Whatever ends a connection early is the client's doing, and was answered if it could be.
-            _ = connection.as_mut() => return,
+            () = accept(&mut connection, &caller) => return,
+            () = alive.as_mut() => return,
             _ = phase.wait_for(|phase| *phase != Phase::Open) => break,
             () = streams.leaving.notified() => break,
             () = quiet.as_mut() => match streams.quiet_since() {
@@ -97,11 +100,12 @@ where
             },
         }
     }
-    connection.as_mut().graceful_shutdown();
+    connection.graceful_shutdown();
     quiet.as_mut().reset(Instant::now() + GOODBYE);
     loop {
         tokio::select! {
-            _ = connection.as_mut() => return,
+            () = accept(&mut connection, &caller) => return,
+            () = alive.as_mut() => return,
             _ = phase.wait_for(|phase| *phase == Phase::Cut) => return,
             () = quiet.as_mut() => match streams.quiet_since() {
                 Quiet::Not => quiet.as_mut().reset(Instant::now() + GOODBYE),
@@ -112,28 +116,266 @@ where
     }
 }
 
-async fn answer(
+/// Begins the requests of a connection until it ends. May be dropped at any time and called again.
+async fn accept<IO>(connection: &mut Connection<FrameGuard<IO>, Piece>, caller: &Caller)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        tokio::spawn(answer(caller.clone(), caller.streams.begin(), request, respond));
+    }
+}
+
+/// Asks from time to time whether the client is still there; completes when it does not say so.
+async fn alive(mut pings: PingPong) {
+    loop {
+        sleep(PING_EVERY).await;
+        let Ok(Ok(_pong)) = timeout(PING_PATIENCE, pings.ping(Ping::opaque())).await else { return };
+    }
+}
+
+/// Who sits at the other end of a connection.
+#[derive(Clone)]
+struct Caller {
     front: Arc<Front>,
-    stream: Stream,
+    streams: Arc<Streams>,
     peer: IpAddr,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    let (mut parts, body) = request.into_parts();
-    let place = front.streams.try_acquire();
-    let refused = match (judge(&mut parts), &place) {
-        (Err(fault), _) => Some(guard::status(fault)),
-        (Ok(()), Err(_)) => Some(StatusCode::SERVICE_UNAVAILABLE),
-        (Ok(()), Ok(_)) => None,
+    sitter: Arc<Sitter>,
+}
+
+async fn answer(
+    caller: Caller,
+    stream: Stream,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Piece>,
+) {
+    let (parts, body) = request.into_parts();
+    let client = caller.front.options.trusted_proxies.client(caller.peer, &parts.headers);
+    let response = tokio::select! {
+        biased;
+        // The client took it back, or is gone.
+        _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
+        response = serve_one(&caller, client, parts, body) => response,
     };
-    let request = Request::from_parts(parts, body);
-    let (mut response, refused) = exchange(&front, peer, request, refused).await?;
-    if refused == Some(StatusCode::SERVICE_UNAVAILABLE) {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    send(&caller.front, client, respond, response).await;
+    if caller.front.options.readiness.is_leaving() {
+        caller.streams.leaving.notify_one();
     }
-    if front.options.readiness.is_leaving() {
-        stream.streams.leaving.notify_one();
+    drop(stream);
+}
+
+/// The answer to a request. It counts as one of those at a time from when it is there whole: until then it
+/// costs a part of the room for bodies, which nobody else waits for.
+async fn serve_one(
+    caller: &Caller,
+    client: ClientAddr,
+    mut parts: Parts,
+    body: RecvStream,
+) -> Response<Body> {
+    let Caller { front, sitter, .. } = caller;
+    sitter.touch();
+    let body = match judge(&mut parts) {
+        Ok(()) => front.body(client, &parts.headers, Incoming::new(&parts.headers, body)).await,
+        Err(fault) => Err(guard::status(fault)),
+    };
+    let _work = sitter.work();
+    let place = front.requests.try_acquire();
+    let body = if place.is_ok() { body } else { Err(StatusCode::SERVICE_UNAVAILABLE) };
+    exchange(front, client, parts, body).await
+}
+
+/// The body of a request.
+struct Incoming {
+    stream: RecvStream,
+    length: Option<u64>,
+}
+
+impl Incoming {
+    fn new(headers: &HeaderMap, stream: RecvStream) -> Self {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { stream, length }
     }
-    Ok(response)
+}
+
+impl hyper::body::Body for Incoming {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        // Trailers mean nothing to any API here.
+        Poll::Ready(ready!(self.stream.poll_data(cx)).map(|data| {
+            let data = data?;
+            self.stream.flow_control().release_capacity(data.len())?;
+            Ok(Frame::data(data))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::default();
+        hint.set_lower(self.length.unwrap_or(0));
+        hint
+    }
+}
+
+/// A piece of an answer. It lives until it is written to the network, or will never be.
+struct Piece {
+    bytes: Bytes,
+    _unsent: Option<Arc<oneshot::Sender<()>>>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, n: usize) {
+        self.bytes.advance(n);
+    }
+}
+
+/// What is left to be sent of an answer.
+struct Unsent {
+    _seat: Seat,
+    gone: oneshot::Receiver<()>,
+}
+
+/// Sends an answer, as fast as the client takes it. Bytes wait with us until the client's window has room for
+/// them and in h2's hands until the network takes them; when that lasts too long or somebody else needs
+/// the room, the stream is reset and they are let go.
+async fn send(front: &Front, client: ClientAddr, mut respond: SendResponse<Piece>, response: Response<Body>) {
+    let (mut parts, body) = response.into_parts();
+    let ended = body.is_end_stream();
+    if let (false, Some(length)) = (ended, body.size_hint().exact()) {
+        parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    parts.headers.entry(DATE).or_insert_with(date);
+    let Ok(stream) = respond.send_response(Response::from_parts(parts, ()), ended) else {
+        return respond.send_reset(Reason::INTERNAL_ERROR);
+    };
+    if !ended {
+        Sending { front, client, stream }.run(body).await;
+    }
+}
+
+fn broken<E>(_: E) -> Reason {
+    Reason::INTERNAL_ERROR
+}
+
+struct Sending<'a> {
+    front: &'a Front,
+    client: ClientAddr,
+    stream: SendStream<Piece>,
+}
+
+impl Sending<'_> {
+    async fn run(mut self, body: Body) {
+        let sent = self.pieces(body).await;
+        if let Err(reason) = sent {
+            self.stream.send_reset(reason); // nothing happens if it is reset already
+        }
+    }
+
+    async fn pieces(&mut self, mut body: Body) -> Result<(), Reason> {
+        let mut unsent: Option<Unsent> = None;
+        let mut until = Instant::now() + self.front.options.answer_timeout;
+        loop {
+            let frame = tokio::select! {
+                biased;
+                _ = poll_fn(|cx| self.stream.poll_reset(cx)) => return Err(Reason::CANCEL),
+                frame = body.frame() => frame,
+            };
+            let data = match frame.transpose().map_err(broken)?.map(Frame::into_data) {
+                Some(Ok(data)) => data,
+                Some(Err(trailers)) => {
+                    let Ok(trailers) = trailers.into_trailers() else { continue };
+                    self.stream.send_trailers(trailers).map_err(broken)?;
+                    break;
+                }
+                None => {
+                    let end = Piece { bytes: Bytes::new(), _unsent: None };
+                    self.stream.send_data(end, true).map_err(broken)?;
+                    break;
+                }
+            };
+            let ends = body.is_end_stream();
+            let seat = self.front.answers.take(Some(Neighbour::of(self.client.ip)), data.len() + ANSWER_COST);
+            let seat = seat.ok_or(Reason::ENHANCE_YOUR_CALM)?;
+            let (held, gone) = oneshot::channel();
+            until = Instant::now() + self.front.options.answer_timeout;
+            tokio::select! {
+                biased;
+                () = seat.given_up() => return Err(Reason::ENHANCE_YOUR_CALM),
+                () = sleep_until(until) => return Err(Reason::CANCEL),
+                given = self.give(data, ends, Arc::new(held)) => given?,
+            }
+            unsent = Some(Unsent { _seat: seat, gone });
+            if ends {
+                break;
+            }
+        }
+        let Some(Unsent { _seat: seat, gone }) = unsent else { return Ok(()) };
+        tokio::select! {
+            biased;
+            _ = gone => Ok(()),
+            () = seat.given_up() => Err(Reason::ENHANCE_YOUR_CALM),
+            () = sleep_until(until) => Err(Reason::CANCEL),
+        }
+    }
+
+    /// Gives data to h2, as much as the client's window has room for at a time.
+    async fn give(
+        &mut self,
+        mut data: Bytes,
+        ends: bool,
+        held: Arc<oneshot::Sender<()>>,
+    ) -> Result<(), Reason> {
+        loop {
+            let room = if data.is_empty() { 0 } else { self.room(data.len()).await? };
+            let bytes = data.split_to(room.min(data.len()));
+            let last = data.is_empty();
+            let piece = Piece { bytes, _unsent: Some(Arc::clone(&held)) };
+            self.stream.send_data(piece, ends && last).map_err(broken)?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many bytes of so many the client takes now; waits until it is one at least.
+    async fn room(&mut self, wanted: usize) -> Result<usize, Reason> {
+        self.stream.reserve_capacity(wanted);
+        loop {
+            match self.stream.capacity() {
+                0 => {}
+                room => return Ok(room),
+            }
+            match poll_fn(|cx| self.stream.poll_capacity(cx)).await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(Reason::CANCEL),
+            }
+        }
+    }
+}
+
+/// The present moment, as an answer's `Date` (RFC 9110, section 6.6.1).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "HTTP's own date is the machine's, and nothing is decided by it"
+)]
+fn date() -> HeaderValue {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    HeaderValue::from_str(&date).expect("a date is ASCII")
 }
 
 /// Judges a head by the rules of HTTP/1's, and gives it HTTP/1's form: a path as its target and a

@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 
 /// How long a closing connection is read on, so that the client gets to read our answer before the
 /// system resets a connection with unread bytes, and how many bytes that may be.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
 /// How long a client may leave our answer unread.

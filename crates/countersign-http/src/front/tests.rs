@@ -330,17 +330,62 @@ async fn only_a_trusted_proxy_says_who_the_client_is_and_which_request_it_is() {
 }
 
 /// Shows: O3.
+/// What the shipped program waits for, and for how long.
+///
+/// Shows: A21.
+#[test]
+fn nobody_is_waited_for_beyond_the_shipped_times() {
+    let shipped = FrontOptions::default();
+    let seconds = [shipped.head_timeout, shipped.body_timeout, shipped.answer_timeout, shipped.idle_timeout];
+    assert_eq!(seconds.map(|time| time.as_secs()), [10, 10, 30, 75]);
+    assert_eq!((shipped.drain_timeout.as_secs(), shipped.max_connections), (30, 16_384));
+}
+
+/// Shows: F11.
 #[tokio::test]
-async fn one_connection_too_many_is_told_to_come_back() {
+async fn f11_when_there_is_no_room_the_connection_idle_longest_goes() {
     let server = Server::start(FrontOptions { max_connections: 2, ..quick() }).await;
-    let held = [server.connect().await, server.connect().await];
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let answer = server.exchange("").await;
-    assert_eq!(statuses(&answer), ["503"]);
-    assert_eq!(header(&answer, "retry-after"), Some("1"));
-    drop(held);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(statuses(&server.exchange(GET).await), ["200"]);
+    let mut idle = server.connect().await;
+    idle.write_all(GET.as_bytes()).await.unwrap();
+    answer(&mut idle).await;
+    let mut busy = server.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let answers = server.exchange(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await;
+    assert_eq!(statuses(&answers), ["200"]);
+    assert_eq!(rest(&mut idle).await, "", "it was closed");
+    assert_eq!(statuses(&answer(&mut busy).await), ["200"]);
+}
+
+/// A connection that is closed with unread bytes is reset, and what was sent on it may be lost.
+///
+/// Shows: F11.
+#[tokio::test]
+async fn f11_a_refused_client_sees_its_503_though_it_sent_much() {
+    let server = Server::start(FrontOptions { max_connections: 1, ..quick() }).await;
+    let mut stuck = server.connect().await;
+    stuck.write_all(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    for _ in 0..3 {
+        let mut stream = server.connect().await;
+        let body = "a".repeat(300_000);
+        stream.write_all(post_of("Content-Length: 300000\r\n", &body).as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert_eq!(statuses(&answer), ["503"]);
+        assert_eq!(header(&answer, "retry-after"), Some("1"));
+    }
+}
+
+/// Shows: F11.
+#[tokio::test]
+async fn f11_half_a_request_keeps_no_place_from_whole_ones() {
+    let server = Server::start(FrontOptions { max_connections: 2, ..FrontOptions::default() }).await;
+    let mut halves = Vec::new();
+    for half in ["", "GET / HT", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"] {
+        let mut stream = server.connect().await;
+        stream.write_all(half.as_bytes()).await.unwrap();
+        halves.push(stream);
+    }
+    let answers = server.exchange(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await;
+    assert_eq!(statuses(&answers), ["200"]);
 }
 
 #[tokio::test]

@@ -10,8 +10,10 @@ use axum::routing::get;
 
 use super::{Kind, Problem};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem;\
-    color-scheme:light dark}code{font-family:ui-monospace,monospace}dt{font-weight:600;margin-top:1rem}dd{margin:0}";
+/// The scheme is the root's: a scheme of the body alone leaves the page behind it light, and the text on it too.
+const STYLE: &str = ":root{color-scheme:light dark;background:#f5f4f0;color:#1c1f23;--link:#1f6f5c}\
+    @media(prefers-color-scheme:dark){:root{background:#131518;color:#e9e7e2;--link:#7fcbb0}}a{color:var(--link)}\
+    body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem}code{font-family:ui-monospace,monospace}dt{font-weight:600;margin-top:1rem}dd{margin:0}";
 
 /// The pages.
 pub(crate) fn routes() -> Router {

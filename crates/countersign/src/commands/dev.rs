@@ -63,6 +63,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let server = Server {
         listen,
         metrics_listen: None,
+        metrics_beside_api: true,
         drain: Duration::ZERO,
         front: FrontOptions { drain_timeout: Duration::from_secs(2), ..FrontOptions::default() },
     };

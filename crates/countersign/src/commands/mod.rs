@@ -25,8 +25,10 @@ use countersign_storage::sqlite::{BackupError, InstallError, Lost, OpenError};
 
 use crate::config::{Config, ConfigError, KeySource};
 use crate::dev::PlaceError;
+use crate::environment::Environment;
 use crate::keyfile::{self, KeyFileError};
 use crate::node::StoreLost;
+use crate::process;
 use crate::ways::InvalidProvider;
 
 /// Proves that a person holds a phone number or a mailbox: sends a one-time code, sends it again,
@@ -86,6 +88,14 @@ struct ConfigArgs {
 impl ConfigArgs {
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(&self.config, &|name| std::env::var(name).ok())
+    }
+
+    /// The same for a process that lives long: what it takes from the environment does not stay there.
+    fn load_secretly(&self) -> Result<Config, Failure> {
+        let environment = Environment::received().map_err(|error| Failure::Runtime(error.into()))?;
+        let config = Config::load(&self.config, &|name| environment.get(name))?;
+        environment.leave_behind().map_err(|error| Failure::Runtime(error.into()))?;
+        Ok(config)
     }
 }
 
@@ -179,6 +189,9 @@ impl From<std::io::Error> for Failure {
 /// Runs the command that `arguments` name; the exit code is 0, 1 (failed while running), 2 (cannot be
 /// run like this) or 3 (the store is damaged).
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Before there is any secret in memory.
+    process::no_core_dumps();
+    process::nobody_looks_in();
     // The crypto provider of every TLS connection. Nothing else in the process installs one.
     let _already_there = rustls::crypto::ring::default_provider().install_default();
     let cli = match Cli::try_parse_from(arguments) {

@@ -27,7 +27,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let Options { config, accept_clock } = options;
-    let Config { server, storage, keys, log, service, warnings } = config.load()?;
+    let Config { server, storage, keys, log, service, warnings } = config.load_secretly()?;
     logging::start(log);
     for warning in warnings {
         tracing::warn!("{warning}");

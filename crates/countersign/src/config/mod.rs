@@ -7,7 +7,7 @@
 mod fields;
 mod node;
 mod policy;
-mod problem;
+pub(crate) mod problem;
 mod provider;
 #[cfg(test)]
 mod settings;
@@ -121,7 +121,7 @@ impl Config {
         }
         let mut warnings = Vec::new();
         Some(Self {
-            server: std::mem::take(&mut sections.server).build(),
+            server: std::mem::take(&mut sections.server).build(problems, &mut warnings),
             storage: std::mem::take(&mut sections.storage).build(folder),
             keys: keys?,
             log: std::mem::take(&mut sections.log).build(),

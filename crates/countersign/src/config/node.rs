@@ -1,11 +1,11 @@
 //! `[server]`, `[storage]`, `[keys]` and `[log]`: this node.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use countersign_http::front::{FrontOptions, Network, TrustedProxies};
+use countersign_http::front::{FrontOptions, Network, Reach, TrustedProxies};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -15,7 +15,7 @@ use super::source::Env;
 use crate::keyfile;
 
 /// Where to listen if nothing else is said: this machine only.
-pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
 
 /// `[server]`
 #[derive(Debug, Default, Deserialize)]
@@ -23,7 +23,9 @@ pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LO
 pub(super) struct ServerSection {
     listen: Option<Parsed<SocketAddr>>,
     metrics_listen: Option<Parsed<SocketAddr>>,
-    trusted_proxies: Vec<Parsed<Network>>,
+    metrics_beside_api: bool,
+    trusted_proxies: Vec<Spanned<Parsed<Network>>>,
+    trust_any_proxy: bool,
     drain_seconds: Option<Seconds<0, 60>>,
     max_connections: Option<Count<1, 1_000_000>>,
     idle_seconds: Option<Seconds<1, 3600>>,
@@ -34,8 +36,10 @@ pub(super) struct ServerSection {
 pub struct Server {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Where to serve `/metrics`; `None`: beside the API.
+    /// Where to serve `/metrics` on a listener of its own.
     pub metrics_listen: Option<SocketAddr>,
+    /// Whether to serve it beside the API, to whoever reaches that.
+    pub metrics_beside_api: bool,
     /// How long to answer "not ready" before the listener closes, so that a load balancer stops
     /// sending first.
     pub drain: Duration,
@@ -44,19 +48,65 @@ pub struct Server {
 }
 
 impl ServerSection {
-    pub(super) fn build(self) -> Server {
+    pub(super) fn build(self, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) -> Server {
         let front = FrontOptions::default();
+        self.judge_proxies(problems, warnings);
+        let listen = self.listen.map_or(LISTEN, |a| a.0);
+        let metrics_listen = self.metrics_listen.map(|a| a.0);
+        for (setting, address) in [("listen", Some(listen)), ("metrics_listen", metrics_listen)] {
+            let Some(address) = address.filter(|address| is_public(address.ip())) else { continue };
+            warnings.push(format!(
+                "server.{setting}: {address} can be reached from other machines, and what is sent there is not \
+                 encrypted: nobody but a proxy that speaks TLS should reach it"
+            ));
+        }
         Server {
-            listen: self.listen.map_or(LISTEN, |a| a.0),
-            metrics_listen: self.metrics_listen.map(|a| a.0),
+            listen,
+            metrics_listen,
+            metrics_beside_api: self.metrics_beside_api,
             drain: self.drain_seconds.map_or(Duration::from_secs(5), Seconds::get),
             front: FrontOptions {
-                trusted_proxies: TrustedProxies::new(self.trusted_proxies.into_iter().map(|n| n.0)),
+                trusted_proxies: TrustedProxies::new(
+                    self.trusted_proxies.into_iter().map(|n| n.into_inner().0),
+                ),
                 max_connections: self.max_connections.map_or(front.max_connections, Count::get),
                 idle_timeout: self.idle_seconds.map_or(front.idle_timeout, Seconds::get),
                 ..front
             },
         }
+    }
+}
+
+impl ServerSection {
+    /// A proxy is trusted with the word who the client is: whoever is trusted may claim to be anybody.
+    fn judge_proxies(&self, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+        for (i, network) in self.trusted_proxies.iter().enumerate() {
+            let setting = format!("server.trusted_proxies[{i}]");
+            match network.get_ref().0.reach() {
+                Reach::Own => {}
+                Reach::Wide => warnings.push(format!(
+                    "{setting}: a large part of the internet is believed who the client is: name the proxies alone"
+                )),
+                Reach::Anybody if self.trust_any_proxy => warnings.push(format!(
+                    "{setting}: whoever reaches the listener is believed who the client is \
+                     (server.trust_any_proxy): no limit per client holds"
+                )),
+                Reach::Anybody => problems.push(Problem::at(
+                    setting,
+                    network.span(),
+                    "would believe nearly everybody who the client is, so that no limit per client holds: name the \
+                     proxies alone; `server.trust_any_proxy = true` permits it all the same",
+                )),
+            }
+        }
+    }
+}
+
+/// Whether an address of ours may be known beyond this machine and the networks around it.
+fn is_public(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local()),
+        IpAddr::V6(v6) => !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()),
     }
 }
 

@@ -22,6 +22,21 @@ impl Problem {
     }
 }
 
+/// What serde and toml say of a value, without the value. `invalid type: integer `12345`, expected a string` is no
+/// message for a setting that may be a secret, and the line tells which value it is.
+pub(crate) fn without_value(message: &str) -> String {
+    for kind in ["invalid type: ", "invalid value: "] {
+        // The last one: a value may hold the words itself.
+        if let Some((found, expected)) =
+            message.strip_prefix(kind).and_then(|rest| rest.rsplit_once(", expected "))
+        {
+            let what = found.split(['`', '"']).next().unwrap_or_default().trim_end();
+            return format!("{kind}{what}, expected {expected}");
+        }
+    }
+    message.to_owned()
+}
+
 /// A configuration that cannot be used: every problem that was found.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -71,3 +86,29 @@ impl fmt::Debug for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::without_value;
+
+    /// Shows: F25.
+    #[test]
+    fn f25_what_is_said_of_a_value_does_not_show_it() {
+        for (said, shown) in [
+            ("invalid type: integer `12345`, expected a string", "invalid type: integer, expected a string"),
+            (
+                "invalid type: floating point `1.5`, expected a text",
+                "invalid type: floating point, expected a text",
+            ),
+            (
+                "invalid type: string \"a, expected b`\", expected a list",
+                "invalid type: string, expected a list",
+            ),
+            ("invalid value: string \"s3cret\", expected 8", "invalid value: string, expected 8"),
+            ("invalid type: sequence, expected a string", "invalid type: sequence, expected a string"),
+            ("must be from 0 to 60", "must be from 0 to 60"),
+        ] {
+            assert_eq!(without_value(said), shown);
+        }
+    }
+}

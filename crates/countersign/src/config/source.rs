@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Problem;
+use super::problem::{Problem, without_value};
 
 /// Looks up environment variables. An argument, because a test cannot change the real ones.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -58,7 +58,7 @@ pub(super) fn section<T: DeserializeOwned>(value: Spanned<DeValue<'_>>, prefix: 
             }
         }
         let error = error.into_inner();
-        Problem { setting, span: error.span(), message: error.message().to_owned() }
+        Problem { setting, span: error.span(), message: without_value(error.message()) }
     })
 }
 

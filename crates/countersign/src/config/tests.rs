@@ -333,6 +333,73 @@ fn a_text_message_of_two_segments_is_remarked_on() {
     );
 }
 
+/// Shows: F25.
+#[test]
+fn f25_a_secret_of_the_wrong_type_is_named_with_its_line_and_not_shown() {
+    let webhook = "[[providers]]\nkind = 'webhook'\nname = 'p'\nurl = 'https://a.example/'\n";
+    let zap = "[[tenants]]\nid = 'a'\nbrand = 'A'\n[[dialects.zap.tokens]]\ntenant = 'a'\n";
+    let crypterium = "[[tenants]]\nid = 'a'\nbrand = 'A'\n[[dialects.crypterium.merchants]]\ntenant = 'a'\n\
+                      id = 'bece038f-2e46-49f4-b25e-89cd38d6dc16'\n";
+    for (before, setting, line) in [
+        (webhook, "signing_keys", 7),
+        (zap, "token", 8),
+        (crypterium, "secret", 9),
+        ("[[tenants]]\nid = 'a'\nbrand = 'A'\n", "policy.test_numbers.code", 6),
+    ] {
+        for secret in ["8675309", "86753.09", "[8675309]", "{ p8675309 = 8675309 }", "['8675309', 8675309]"] {
+            let error = read(&format!("{before}{setting} = {secret}\n")).unwrap_err();
+            let inner = setting.rsplit('.').next().unwrap();
+            assert!(error.starts_with(&format!("c.toml:{line}:")) && error.contains(inner), "{error}");
+            assert!(!error.contains("8675309") && !error.contains("86753.09"), "{error}");
+        }
+        // Without quotes it is no TOML at all.
+        let error = read(&format!("{before}{setting} = hunter2\n")).unwrap_err();
+        assert!(error.starts_with(&format!("c.toml:{line}:")) && !error.contains("hunter2"), "{error}");
+    }
+    // Also what the environment holds.
+    let env = |name: &str| (name == "TOKENS").then(|| "from-the-environment".to_owned());
+    let text = format!("{KEYS}dialects.zap.tokens = 'env:TOKENS'\n");
+    let error = Config::parse("c.toml", &text, Path::new(""), &env).unwrap_err().to_string();
+    assert!(error.starts_with("c.toml:3:") && !error.contains("from-the-environment"), "{error}");
+}
+
+/// Shows: F26.
+#[test]
+fn f26_whoever_would_believe_everybody_has_to_say_so_and_is_warned() {
+    let proxies =
+        |networks: &str, more: &str| read(&format!("[server]\ntrusted_proxies = {networks}\n{more}"));
+    for everybody in ["0.0.0.0/0", "::/0", "0.0.0.0/1", "2000::/3"] {
+        let refused = proxies(&format!("['10.0.0.0/8', '{everybody}']"), "").unwrap_err();
+        assert!(refused.starts_with("c.toml:4:34: server.trusted_proxies[1]: would believe"), "{refused}");
+        let permitted = proxies(&format!("['{everybody}']"), "trust_any_proxy = true").unwrap();
+        assert!(permitted.warnings[0].contains("no limit per client holds"), "{:?}", permitted.warnings);
+    }
+    let wide = proxies("['8.0.0.0/8']", "").unwrap();
+    assert!(wide.warnings[0].contains("a large part of the internet"), "{:?}", wide.warnings);
+    let own = proxies("['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', 'fc00::/7']", "").unwrap();
+    assert!(!own.warnings.iter().any(|warning| warning.contains("server.")), "{:?}", own.warnings);
+}
+
+/// Shows: F26.
+#[test]
+fn f26_a_listener_beyond_this_machine_is_warned_about() {
+    for (setting, address, warned) in [
+        ("listen", "0.0.0.0:8025", true),
+        ("listen", "[::]:8025", true),
+        ("listen", "203.0.113.7:8025", true),
+        ("metrics_listen", "0.0.0.0:9025", true),
+        ("listen", "127.0.0.1:8025", false),
+        ("listen", "[::1]:8025", false),
+        ("listen", "10.1.2.3:8025", false),
+        ("listen", "[fd00::1]:8025", false),
+    ] {
+        let config = read(&format!("[server]\n{setting} = '{address}'")).unwrap();
+        let found =
+            config.warnings.iter().any(|w| w.starts_with(&format!("server.{setting}: {address} can")));
+        assert_eq!(found, warned, "{address}: {:?}", config.warnings);
+    }
+}
+
 #[test]
 fn debug_shows_no_secret() {
     let text = "[[providers]]\nkind = 'webhook'\nname = 'p'\nurl = 'https://a.example/path-token'\n\

@@ -14,5 +14,5 @@ pub use banner::banner;
 pub use demo::{config, lead_links_to, register_users};
 pub use pending::open_sign_up;
 pub use place::{Place, PlaceError};
-pub use ports::{InboxView, ShownSamples};
+pub use ports::{CodesView, InboxView, ShownSamples};
 pub use samples::{Command, Moment, commands};

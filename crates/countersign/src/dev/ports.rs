@@ -8,8 +8,13 @@ use async_trait::async_trait;
 use countersign_core::entropy::Entropy;
 use countersign_core::names::ProviderName;
 use countersign_core::provider::{Provider, RenderedMessage};
+use countersign_core::tenant::Tenants;
 use countersign_core::time::{Clock, Timestamp};
-use countersign_http::dev::{DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples};
+use countersign_core::verification::Status;
+use countersign_core::verifications::Verifications;
+use countersign_http::dev::{
+    CodeState, DevClock, Inbox, InboxEvent, InboxEvents, Sample, Samples, SentCode, SentCodes,
+};
 use countersign_providers::inbox;
 
 use super::samples::{Moment, commands};
@@ -47,6 +52,35 @@ impl InboxEvents for Watch {
             inbox::Event::Cleared => InboxEvent::Cleared,
             inbox::Event::Missed => InboxEvent::Missed,
         })
+    }
+}
+
+/// The verifications behind the messages.
+pub struct CodesView {
+    /// Who knows them.
+    pub verifications: Verifications,
+    /// Whose they are.
+    pub tenants: Arc<Tenants>,
+    /// By which their times are over.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl SentCodes for CodesView {
+    async fn of(&self, message: &RenderedMessage) -> Option<SentCode> {
+        let tenant = self.tenants.get(&message.tenant)?;
+        let record = self.verifications.get(tenant, message.verification).await.ok()??;
+        let (verification, now) = (record.verification, self.clock.now());
+        let state = match verification.status_at(now) {
+            Status::Pending if now >= message.expires_at => CodeState::Expired,
+            Status::Pending => CodeState::Sent,
+            Status::Approved => CodeState::Used,
+            Status::Canceled => CodeState::Canceled,
+            Status::Expired => CodeState::Expired,
+            Status::Exhausted => CodeState::Exhausted,
+        };
+        let guesses_left = verification.terms.max_checks.saturating_sub(verification.checks_used);
+        Some(SentCode { state, guesses_left })
     }
 }
 

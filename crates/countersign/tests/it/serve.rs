@@ -84,7 +84,7 @@ fn metrics_may_have_a_listener_of_their_own() {
 /// Shows: O10.
 #[test]
 fn every_metric_is_explained_to_operators() {
-    let installation = Installation::new("");
+    let installation = Installation::new("server.metrics_beside_api = true");
     let server = installation.serve();
     server.post("/v1/verifications", &json!({"to": "+447700900123"}));
     let metrics = server.get("/metrics").body;
@@ -97,9 +97,37 @@ fn every_metric_is_explained_to_operators() {
     }
 }
 
+/// What a supervisor sends when a terminal closes, or to have the configuration read again.
 #[test]
-fn beside_the_api_they_are_served_there() {
+fn a_hang_up_is_an_orderly_end() {
+    let installation = Installation::new("server.drain_seconds = 1");
+    let mut server = installation.serve();
+    server.signal("HUP");
+    let asked = Instant::now();
+    while server.get("/readyz").status == 200 {
+        assert!(asked.elapsed() < Duration::from_secs(1), "it takes too long to become unready");
+    }
+    assert!(server.wait().success());
+    let log = server.log();
+    assert!(log.contains("SIGHUP") && log.contains("leaving"), "{log}");
+}
+
+#[test]
+fn a_second_interrupt_ends_it_at_once() {
+    let installation = Installation::new("server.drain_seconds = 60");
+    let mut server = installation.serve();
+    server.signal("INT");
+    while server.get("/readyz").status == 200 {}
+    server.signal("INT");
+    assert_eq!(server.wait().code(), Some(130));
+}
+
+/// Shows: A25.
+#[test]
+fn a_serving_process_leaves_no_core_dump() {
     let installation = Installation::new("");
     let server = installation.serve();
-    assert_eq!(server.get("/metrics").status, 200);
+    let limits = server.told_by_the_system("limits").unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).collect::<Vec<_>>(), ["0", "0", "bytes"], "{core}");
 }

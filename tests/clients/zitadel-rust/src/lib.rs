@@ -47,7 +47,8 @@ fn call(method: &str, path: &str, body: &str) -> Value {
     let url = url();
     let address = url.trim_start_matches("http://");
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(address).expect("the service listens");

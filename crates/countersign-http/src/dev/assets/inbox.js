@@ -64,11 +64,28 @@ function tick() {
   for (const { message, item } of shown.values()) age(message, item, instant);
 }
 
+/** What is said of a code that is good for nothing any more. */
+const endings = {
+  used: "code used",
+  replaced: "a later message has another code",
+  canceled: "verification canceled",
+  exhausted: "no guesses left",
+  expired: "code expired",
+};
+
 function age(message, item, instant) {
   put(item.querySelector(".ago"), ago(instant - Date.parse(message.at)));
   const left = Date.parse(message.expires_at) - instant;
-  put(item.querySelector(".life"), left > 0 ? `expires in ${span(left)}` : "code expired");
-  item.toggleAttribute("data-expired", left <= 0);
+  // The service says so a moment later.
+  const state = message.state === "sent" && left <= 0 ? "expired" : message.state;
+  const guesses = `${message.guesses_left} ${message.guesses_left === 1 ? "guess" : "guesses"} left`;
+  put(item.querySelector(".life"), endings[state] ?? `expires in ${span(left)} · ${guesses}`);
+  if (item.dataset.state === state) return;
+  item.dataset.state = state;
+  item.toggleAttribute("data-dead", state in endings);
+  put(item.querySelector("[data-kind='state'] b"), state);
+  const good = state in endings ? `, which is no longer good: ${endings[state]}` : "";
+  item.querySelector(".code").setAttribute("aria-label", `Copy the code ${[...message.code].join(" ")}${good}`);
 }
 
 setInterval(tick, 1000);
@@ -82,7 +99,11 @@ $("push").addEventListener("submit", (event) => {
 });
 
 async function push(seconds) {
-  const answer = await call("/dev/clock", { method: "POST", body: JSON.stringify({ advance_seconds: seconds }) });
+  const answer = await call("/dev/clock", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ advance_seconds: seconds }),
+  });
   if (!answer) return;
   setClock({ ...(await answer.json()), running: clock.running });
   say(`The service's clock was pushed by ${span(seconds * 1000)}.`);
@@ -118,7 +139,6 @@ function card(message) {
   part("time").dateTime = message.at;
   part("time").title = message.at;
   part(".digits").append(...groups(message.code).map((group) => element("b", group)));
-  part(".code").setAttribute("aria-label", `Copy the code ${[...message.code].join(" ")}`);
   part(".code").addEventListener("click", () => copy(message.code, part(".code"), part(".code .copy")));
   part(".subject").textContent = message.subject ?? "";
   part(".bubble").lang = message.locale;
@@ -126,7 +146,7 @@ function card(message) {
   part(".text").append(before, ...after.flatMap((rest) => [element("mark", message.code), rest]));
   const chips = ["channel", "purpose", "tenant", "dialect", "locale", "provider"];
   for (const kind of chips) part(".chips").append(chip(kind, message[kind]));
-  part(".chips").append(chip("status", "sent", "accepted by the provider"));
+  part(".chips").append(chip("state", element("b", "")));
   return item;
 }
 
@@ -218,7 +238,7 @@ document.addEventListener("visibilitychange", () => {
   unseen = 0;
   show();
   tick();
-  loadSamples();
+  loadSample();
 });
 
 // ---- live ----
@@ -239,10 +259,18 @@ const events = {
     add(message, true);
     trim();
   },
+  codes(changed) {
+    for (const { id, ...code } of changed) {
+      const known = shown.get(id);
+      if (!known) continue;
+      Object.assign(known.message, code);
+      age(known.message, known.item, now());
+    }
+  },
   cleared: empty,
   clock(time) {
     setClock(time);
-    loadSamples();
+    loadSample();
   },
 };
 

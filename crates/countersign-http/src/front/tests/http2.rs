@@ -155,6 +155,7 @@ async fn one_port_speaks_both() {
     assert_eq!(answer.headers["content-length"], "5");
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_eq!(answer.headers["x-request-id"].len(), 16);
+    assert!(answer.headers["date"].to_str().unwrap().ends_with(" GMT"));
     let mut of_http_1 = server.connect().await;
     of_http_1.write_all(GET.as_bytes()).await.unwrap();
     assert!(super::answer(&mut of_http_1).await.ends_with("hello"));
@@ -347,13 +348,14 @@ async fn one_request_too_many_on_a_connection_is_refused() {
     let server = Server::start(quick()).await;
     let mut stream = server.connect().await;
     stream.write_all(&hello()).await.unwrap();
-    for n in 0..101 {
+    // RFC 9113, section 6.5.2: as many as the service said it takes.
+    for n in 0..33 {
         stream.write_all(&request(2 * n + 1, "/stuck")).await.unwrap();
     }
     loop {
         let frame = Frame::read(&mut stream).await.expect("the connection goes on");
         if frame.kind == RST_STREAM {
-            assert_eq!((frame.stream, frame.reason()), (201, Reason::REFUSED_STREAM));
+            assert_eq!((frame.stream, frame.reason()), (65, Reason::REFUSED_STREAM));
             break;
         }
         assert!(![HEADERS, GOAWAY].contains(&frame.kind), "{frame:?}");
@@ -375,6 +377,75 @@ async fn requests_at_a_time_are_limited_over_all_connections() {
     drop(first);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(client.get("/").await.unwrap().status, 200);
+}
+
+/// A client's settings: how many bytes of an answer it takes before it is asked.
+fn window(bytes: u32) -> Vec<u8> {
+    let setting = [&4_u16.to_be_bytes()[..], &bytes.to_be_bytes()].concat();
+    [&PREFACE[..], &frame(SETTINGS, 0, 0, &setting)].concat()
+}
+
+async fn reset(stream: &mut TcpStream) -> Frame {
+    let waiting = async {
+        loop {
+            let frame = Frame::read(stream).await.expect("the connection goes on");
+            if frame.kind == RST_STREAM {
+                return frame;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("the stream ends")
+}
+
+/// Shows: F8.
+#[tokio::test]
+async fn f8_requests_whose_bodies_do_not_come_take_no_place_from_whole_ones() {
+    let server = Server::start(FrontOptions { max_connections: 2, ..FrontOptions::default() }).await;
+    let client = Client::connect(&server).await;
+    let mut requests = client.requests.clone().ready().await.unwrap();
+    let begun: Vec<_> =
+        (0..8).map(|_| requests.send_request(echo().body(()).unwrap(), false).unwrap()).collect();
+    assert_eq!(client.get("/").await.unwrap().status, 200);
+    assert_eq!(client.send(echo(), "whole").await.unwrap().body, "whole");
+    for (answer, mut sending) in begun {
+        sending.send_data(Bytes::from_static(b"late"), true).unwrap();
+        assert_eq!(answer.await.unwrap().status(), 200);
+    }
+}
+
+/// Shows: F9.
+#[tokio::test]
+async fn f9_an_answer_that_its_client_does_not_take_ends_after_a_while() {
+    for bytes in [0, 1] {
+        let server =
+            Server::start(FrontOptions { answer_timeout: Duration::from_millis(200), ..quick() }).await;
+        let mut stream = server.connect().await;
+        stream.write_all(&[window(bytes), request(1, "/")].concat()).await.unwrap();
+        let ended = reset(&mut stream).await;
+        assert_eq!((ended.stream, ended.reason()), (1, Reason::CANCEL));
+    }
+}
+
+/// Shows: F9.
+#[tokio::test]
+async fn f9_a_client_that_takes_its_answer_slowly_gets_all_of_it() {
+    let server = Server::start(quick()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(&[window(1), request(1, "/")].concat()).await.unwrap();
+    let mut taken = Vec::new();
+    while taken.len() < 5 {
+        let frame = Frame::read(&mut stream).await.expect("more of it");
+        if frame.kind == DATA {
+            taken.extend(frame.content);
+            let more = frame_of_window_update(1);
+            stream.write_all(&more).await.unwrap();
+        }
+    }
+    assert_eq!(taken, b"hello");
+}
+
+fn frame_of_window_update(stream: u32) -> Vec<u8> {
+    frame(8, 0, stream, &1_u32.to_be_bytes())
 }
 
 #[tokio::test]

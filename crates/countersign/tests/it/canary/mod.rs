@@ -82,6 +82,7 @@ fn installation(webhook: &Webhook) -> Installation {
         r#"
         server.listen = "127.0.0.1:0"
         server.drain_seconds = 0
+        server.metrics_beside_api = true
         log.filter = "trace"
         keys.file = "keys"
 
@@ -191,6 +192,7 @@ fn no_code_no_recipient_and_no_key_leaves_a_trace() {
     assert!(installation.run(&["backup"], &[copy.to_str().unwrap()]).status.success());
     let everything = files(&installation);
     let metrics = server.get("/metrics").body;
+    assert!(metrics.contains("countersign_http_requests_total"), "{metrics}");
     let log = server.stop_and_tell();
     let stopped = files(&installation);
 

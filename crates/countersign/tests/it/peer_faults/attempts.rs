@@ -1,9 +1,11 @@
 //! How many guesses there are, and what does not bring more.
 
-use serde_json::json;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
 
 use super::{MAILBOX, NUMBER, check, guess_wrong, login, resend, status, wrong, zap};
-use crate::support::TestApp;
+use crate::support::{Answer, TestApp, call};
 
 /// Peer fault 3: the start counted as a try and the limit was tested after adding, so that the last
 /// try refused the right code.
@@ -47,19 +49,62 @@ async fn a_wrong_guess_a_resend_and_a_right_guess_may_meet() {
     assert_eq!(check(&app, &id, &code).await["valid"], true);
 }
 
+/// A call that a proxy passes on for a client, or that claims so.
+async fn call_for(address: SocketAddr, client: &str, path: &str, headers: &[&str], body: Value) -> Answer {
+    let forwarded = format!("X-Forwarded-For: {client}");
+    let own = ["Content-Type: application/json", &forwarded];
+    let headers: Vec<String> = own.iter().chain(headers).map(|&line| line.to_owned()).collect();
+    let path = path.to_owned();
+    let calling = tokio::task::spawn_blocking(move || {
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        call(address, "POST", &path, &headers, &body.to_string()).unwrap()
+    });
+    calling.await.unwrap()
+}
+
 /// Peer faults 16 and 31: a wrong code wrote nothing, and the only limit was one per network address.
+///
+/// Shows: N12, P16, P31.
 #[tokio::test]
 async fn guesses_are_counted_wherever_they_come_from() {
     let app = TestApp::new();
     let (id, code) = app.started(NUMBER).await;
+    let address = app.behind_the_front(&["127.0.0.0/8"]).await;
     let path = format!("/v1/verifications/{id}/check");
-    let key = format!("Bearer {}", crate::support::DEMO);
+    let key = format!("Authorization: Bearer {}", crate::support::DEMO);
     for last in 1..=5 {
-        let from = format!("203.0.113.{last}");
-        let headers = [("authorization", key.as_str()), ("x-forwarded-for", from.as_str())];
-        app.call("POST", &path, &headers, Some(json!({"code": wrong(&code)}))).await;
+        let guess = json!({"code": wrong(&code)});
+        let answer = call_for(address, &format!("203.0.113.{last}"), &path, &[&key], guess).await;
+        assert_eq!(answer.json()["checks"]["used"], last, "{answer:?}");
     }
     assert_eq!(check(&app, &id, &code).await["reason"], "exhausted");
+    app.sent().await;
+}
+
+/// How many of 25 sign-ups are taken, each from an address of its own, as `X-Forwarded-For` has it.
+async fn taken_of_25(trusted: &[&str], from: impl Fn(u8) -> String) -> usize {
+    let app = TestApp::new();
+    let address = app.behind_the_front(trusted).await;
+    let headers = ["X-Fingerprint: 1234444", "X-Merchant-ID: bece038f-2e46-49f4-b25e-89cd38d6dc16"];
+    let mut taken = 0;
+    for n in 0..25 {
+        let body = json!({"phone": format!("+4478712340{n:02}"), "password": "pw"});
+        let answer = call_for(address, &from(n), "/v2/mobile/signup", &headers, body).await;
+        taken += usize::from(answer.status == 200);
+    }
+    app.sent().await;
+    taken
+}
+
+/// The limit per client counts the address that a trusted proxy names, and nobody else's word.
+///
+/// Shows: N12.
+#[tokio::test]
+async fn a_client_is_who_a_trusted_proxy_says_and_nobody_else() {
+    assert_eq!(taken_of_25(&["127.0.0.0/8"], |n| format!("203.0.113.{n}")).await, 25);
+    assert_eq!(taken_of_25(&["127.0.0.0/8"], |_| "203.0.113.9".into()).await, 20);
+    assert_eq!(taken_of_25(&["127.0.0.0/8"], |n| format!("192.0.2.{n}, 203.0.113.9")).await, 20);
+    assert_eq!(taken_of_25(&[], |n| format!("203.0.113.{n}")).await, 20, "anybody may claim that");
 }
 
 /// Peer faults 18 and 39: tries were limited per code and codes were not, so that one guess each was

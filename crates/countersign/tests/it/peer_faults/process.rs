@@ -28,7 +28,7 @@ fn guesses_stay_counted_over_a_restart() {
 /// Shows: P30, P31.
 #[test]
 fn neither_log_nor_metrics_nor_store_show_a_code_or_a_recipient() {
-    let installation = Installation::new("log.filter = 'trace'");
+    let installation = Installation::new("log.filter = 'trace'\nserver.metrics_beside_api = true");
     // Ten characters do not turn up by chance, as six digits do in instants and page numbers.
     installation.configure_more("[tenants.policy]\ncode_alphabet = 'alphanumeric'\ncode_length = 10");
     let server = installation.serve();
@@ -44,6 +44,7 @@ fn neither_log_nor_metrics_nor_store_show_a_code_or_a_recipient() {
         server.get("/v1/verifications");
     }
     let metrics = server.get("/metrics").body;
+    assert!(metrics.contains("countersign_http_requests_total"), "{metrics}");
     let log = server.log();
     server.stop();
     assert!(log.contains("TRACE") && log.contains("/check"), "the log is not at its most talkative: {log}");

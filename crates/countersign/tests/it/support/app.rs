@@ -1,6 +1,7 @@
 //! The service in process: the demo tenants over an engine, a clock that tests push, chance that
 //! repeats, and a provider that records.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,11 +18,12 @@ use countersign_core::keys::KeyRing;
 use countersign_core::provider::{RenderedMessage, Routes};
 use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys};
 use countersign_core::time::{Clock, Timestamp};
-use countersign_http::front::ClientAddr;
+use countersign_http::front::{self, ClientAddr, FrontOptions, TrustedProxies};
 use countersign_http::ops::Readiness;
 use countersign_storage::sqlite::{SqliteEngine, SqliteOptions};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use super::Answer;
@@ -162,6 +164,17 @@ impl TestApp {
             headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             body: String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
         }
+    }
+
+    /// Serves it over the real front, to proxies that are believed; answers where. Ends with the test.
+    pub(crate) async fn behind_the_front(&self, trusted: &[&str]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let trusted_proxies = TrustedProxies::new(trusted.iter().map(|network| network.parse().unwrap()));
+        let options = FrontOptions { trusted_proxies, ..FrontOptions::default() };
+        self.unlooked.store(true, Ordering::Relaxed);
+        tokio::spawn(front::serve(vec![listener], self.api.clone(), options, std::future::pending()));
+        address
     }
 
     /// What was sent since the last look. Delivers what is queued first.

@@ -80,7 +80,7 @@ pub(crate) fn call_over_http_2(
 /// The bytes of a request that ends its connection.
 pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let length = format!("Content-Length: {}", body.len());
-    let own = ["Host: countersign.test", "Connection: close", &length];
+    let own = ["Host: localhost", "Connection: close", &length];
     let lines = own.iter().take(if body.is_empty() { 2 } else { 3 }).chain(headers);
     let head: String = lines.flat_map(|line| [line, "\r\n"]).collect();
     [format!("{method} {path} HTTP/1.1\r\n{head}\r\n").as_bytes(), body].concat()

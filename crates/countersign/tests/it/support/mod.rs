@@ -2,13 +2,14 @@
 
 mod app;
 mod down;
+pub(crate) mod frames;
 mod http;
 mod program;
 mod signed;
 mod webhook;
 
 pub(crate) use app::{DEMO, TestApp};
-pub(crate) use http::{Answer, at_once, call, call_over_http_2, request};
+pub(crate) use http::{Answer, at_once, call, call_over_http_2, exchange, request};
 pub(crate) use program::{Installation, Server, keys, program};
 pub(crate) use signed::signed;
 pub(crate) use webhook::Webhook;

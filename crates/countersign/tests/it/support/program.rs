@@ -93,8 +93,16 @@ impl Installation {
 
     /// Serves from it, with more arguments.
     pub(crate) fn serve_with(&self, more: &[&str]) -> Server {
-        let config = self.path("c.toml");
-        Server::spawn(&[&["serve", "--config", config.to_str().unwrap()], more].concat(), "csk_test")
+        self.serve_by(|command| {
+            command.args(more);
+        })
+    }
+
+    /// Serves from it by a command that was changed.
+    pub(crate) fn serve_by(&self, change: impl FnOnce(&mut Command)) -> Server {
+        let mut command = command(&["serve", "--config", self.path("c.toml").to_str().unwrap()]);
+        change(&mut command);
+        Server::run(command, "csk_test")
     }
 
     /// Tries to serve from it, which has to be refused; one that is not is ended.
@@ -136,12 +144,18 @@ impl Server {
     /// `countersign dev` with its data in `folder`.
     pub(crate) fn dev(folder: &Path, more: &[&str]) -> Self {
         let folder = folder.to_str().unwrap();
-        let arguments = [&["dev", "--listen", "127.0.0.1:0", "--data-dir", folder], more].concat();
+        let listen: &[&str] = if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+        let arguments = [&["dev", "--data-dir", folder], listen, more].concat();
         Self::spawn(&arguments, super::DEMO)
     }
 
     fn spawn(arguments: &[&str], key: &str) -> Self {
-        let mut process = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::run(command(arguments), key)
+    }
+
+    /// Runs a command that serves.
+    fn run(mut command: Command, key: &str) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (line, output) = channel();
         let stdout = BufReader::new(process.stdout.take().unwrap());
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|l| line.send(l)));
@@ -277,8 +291,32 @@ impl Server {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// What the system tells of it: a file of its folder in `/proc`.
+    pub(crate) fn told_by_the_system(&self, file: &str) -> std::io::Result<String> {
+        let told = std::fs::read(format!("/proc/{}/{file}", self.process.id()))?;
+        Ok(String::from_utf8_lossy(&told).into_owned())
+    }
+
+    /// Whose its folder in `/proc` is.
+    pub(crate) fn owner_in_proc(&self) -> u32 {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(format!("/proc/{}/environ", self.process.id())).unwrap().uid()
+    }
+
+    /// How much memory it has now.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = self.told_by_the_system("status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Waits for its end.
