@@ -6,11 +6,12 @@
 //!
 //! Where to find what:
 //! - the rules of a verification and its ledgers: [`verification`]
-//! - the rules of a message on its way out: [`outbox`], driven by [`dispatcher`]
+//! - the rules of a message on its way out: [`outbox`] and [`breaker`], driven by [`dispatcher`]
 //! - the verbs that dialects call: [`verifications`]
 //! - the ports: [`engine::Engine`], [`provider::Provider`], [`time::Clock`], [`entropy::Entropy`]
 
 pub mod audit;
+pub mod breaker;
 pub mod code;
 pub mod codec;
 pub mod directory;

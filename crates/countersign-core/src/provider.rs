@@ -90,6 +90,8 @@ pub enum DeliveryErrorKind {
     Throttled,
     /// The provider is not working, and certainly did not take the message.
     Unavailable,
+    /// No connection: certainly nothing of the message was sent. It does not count as a submission.
+    Unreachable,
     /// No answer: it may have been delivered. Always [`Retry::Never`].
     Unknown,
 }
@@ -102,6 +104,7 @@ impl DeliveryErrorKind {
             Self::Configuration => "configuration",
             Self::Throttled => "throttled",
             Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
         }
     }
@@ -186,6 +189,11 @@ impl Routes {
     /// The route for test numbers.
     pub fn test(&self) -> Option<&Route> {
         self.test.as_ref()
+    }
+
+    /// Every route, some of them several times.
+    pub fn all(&self) -> impl Iterator<Item = &Route> {
+        self.shared.iter().chain(self.own.values().flatten()).chain(&self.test)
     }
 
     /// The routes that carry a channel for a tenant, best first.

@@ -44,6 +44,18 @@ pub struct HookTarget {
     /// Whether the URL may lead into private networks.
     #[serde(default)]
     pub allow_private: bool,
+    /// What it is called for, such as `zap.forgot_password`: told to it and signed, so that a call for one hook
+    /// is none for another that knows the same key. The dialect's, not the configuration's.
+    #[serde(skip)]
+    pub call: &'static str,
+}
+
+impl HookTarget {
+    /// The same, called for this.
+    #[must_use]
+    pub fn called(&self, call: &'static str) -> Self {
+        Self { call, ..self.clone() }
+    }
 }
 
 /// The URL is left out: its path may hold a token.

@@ -1,9 +1,14 @@
 //! A signed POST to a configured URL: what the webhook provider and the dialects' forward hooks are
 //! made of.
 //!
-//! The signature is ZITADEL's (`pkg/actions/signing.go` of <https://github.com/zitadel/zitadel>):
-//! header `ZITADEL-Signature: t=<unix seconds>,v1=<hex>` with `v1` = HMAC-SHA-256(signing key, `t` +
-//! `.` + raw body), `v1` once per key while keys are being rotated. Receivers allow 300 s of age.
+//! Every call carries two signatures in the header `ZITADEL-Signature: t=<unix seconds>,v1=<hex>,v2=<hex>`,
+//! each once per key while keys are being rotated. Receivers allow 300 s of age.
+//!
+//! - `v1` is ZITADEL's (`pkg/actions/signing.go` of <https://github.com/zitadel/zitadel>, which ignores other
+//!   versions): HMAC-SHA-256(signing key, `t` + `.` + raw body). It says nothing about the rest of the call.
+//! - `v2` is ours, over all that matters: HMAC-SHA-256(signing key, `v2`, `t`, the call's name, the
+//!   `Idempotency-Key` or nothing, and the raw body, with a line feed between them). So nobody who sees a
+//!   call can repeat it under another key, or at an endpoint for other calls that knows the same signing key.
 //!
 //! **Invariants: one call is at most one request; no redirect is followed; at most
 //! [`MAX_ANSWER`] bytes of an answer are read; where the call goes is decided by [`egress`](crate::egress).**
@@ -30,6 +35,9 @@ pub const SIGNATURE_HEADER: &str = "ZITADEL-Signature";
 /// The header by which a receiver recognises a repetition
 /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
 pub const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
+
+/// The header that says what a call is for: `message`, or the name of a dialect's hook. Signed by `v2`.
+pub const CALL_HEADER: &str = "Countersign-Call";
 
 /// The most bytes of an answer that are read; whatever follows is left unread and the connection closed.
 pub const MAX_ANSWER: usize = 64 * 1024;
@@ -66,12 +74,20 @@ impl SigningKey {
         if key.chars().count() < Self::MIN_LEN { Err(HookError::ShortKey) } else { Ok(Self(key)) }
     }
 
-    fn sign(&self, seconds: i64, body: &[u8]) -> String {
+    /// The signature of the time and the body.
+    fn v1(&self, seconds: i64, body: &[u8]) -> String {
+        self.mac(&[seconds.to_string().as_bytes(), b".", body])
+    }
+
+    /// The signature of all of a call. None of its parts but the last can hold a line feed.
+    fn v2(&self, seconds: i64, call: &str, idempotency_key: &str, body: &[u8]) -> String {
+        self.mac(&[format!("v2\n{seconds}\n{call}\n{idempotency_key}\n").as_bytes(), body])
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("HMAC takes keys of any length");
-        mac.update(seconds.to_string().as_bytes());
-        mac.update(b".");
-        mac.update(body);
+        parts.iter().for_each(|part| mac.update(part));
         HEXLOWER.encode(&mac.finalize().into_bytes())
     }
 }
@@ -118,6 +134,9 @@ pub struct Config {
     /// machine under any name.
     #[serde(default)]
     pub allow_private: bool,
+    /// What the calls are for, in ASCII letters, digits, `_` and `.`: [`CALL_HEADER`].
+    #[serde(skip)]
+    pub call: &'static str,
 }
 
 /// The URL is left out: its path may hold a token.
@@ -175,6 +194,7 @@ pub struct SignedPost {
     client: reqwest::Client,
     endpoint: Endpoint,
     keys: Vec<SigningKey>,
+    call: &'static str,
 }
 
 impl SignedPost {
@@ -213,7 +233,7 @@ impl SignedPost {
             client = client.tls_certs_only([]);
         }
         let client = client.build().map_err(|error| HookError::Client(root_cause(&error)))?;
-        Ok(Self { client, endpoint, keys: config.signing_keys })
+        Ok(Self { client, endpoint, keys: config.signing_keys, call: config.call })
     }
 
     /// Where it calls.
@@ -233,7 +253,7 @@ impl SignedPost {
         idempotency_key: &str,
         now: Timestamp,
     ) -> Result<HookAnswer, CallError> {
-        Self::call(self.signed(body, now).header(IDEMPOTENCY_HEADER, idempotency_key)).await
+        Self::call(self.signed(body, Some(idempotency_key), now)).await
     }
 
     /// Signs a JSON question and posts it, once. It changes nothing at the other end, so that it has no
@@ -243,16 +263,26 @@ impl SignedPost {
     /// # Errors
     /// As for [`SignedPost::post`].
     pub async fn ask(&self, body: Zeroizing<Vec<u8>>, now: Timestamp) -> Result<HookAnswer, CallError> {
-        Self::call(self.signed(body, now)).await
+        Self::call(self.signed(body, None, now)).await
     }
 
-    fn signed(&self, body: Zeroizing<Vec<u8>>, now: Timestamp) -> RequestBuilder {
-        let signature = self.signature(&body, now);
-        self.client
+    fn signed(
+        &self,
+        body: Zeroizing<Vec<u8>>,
+        idempotency_key: Option<&str>,
+        now: Timestamp,
+    ) -> RequestBuilder {
+        let signature = self.signature(&body, idempotency_key.unwrap_or_default(), now);
+        let mut request = self
+            .client
             .post(self.endpoint.expose().clone())
             .header(CONTENT_TYPE, "application/json")
             .header(SIGNATURE_HEADER, signature)
-            .body(Bytes::from_owner(body))
+            .header(CALL_HEADER, self.call);
+        if let Some(key) = idempotency_key {
+            request = request.header(IDEMPOTENCY_HEADER, key);
+        }
+        request.body(Bytes::from_owner(body))
     }
 
     async fn call(request: RequestBuilder) -> Result<HookAnswer, CallError> {
@@ -278,11 +308,12 @@ impl SignedPost {
         Ok(answer)
     }
 
-    fn signature(&self, body: &[u8], now: Timestamp) -> String {
+    fn signature(&self, body: &[u8], idempotency_key: &str, now: Timestamp) -> String {
         let seconds = now.as_millis().div_euclid(1000);
-        self.keys
-            .iter()
-            .fold(format!("t={seconds}"), |header, key| header + ",v1=" + &key.sign(seconds, body))
+        let first = self.keys.iter().map(|key| format!(",v1={}", key.v1(seconds, body)));
+        let second =
+            self.keys.iter().map(|key| format!(",v2={}", key.v2(seconds, self.call, idempotency_key, body)));
+        first.chain(second).fold(format!("t={seconds}"), |header, signature| header + &signature)
     }
 }
 

@@ -265,10 +265,10 @@ pub async fn garbage_is_no_acceptance_and_never_retried<F: Fixture>() {
     assert_unknown(&failure::<F>(Reply::Bytes(garbage)).await);
 }
 
-/// Without a connection nothing was sent.
+/// Without a connection nothing was sent, and the try does not count as a submission.
 pub async fn nobody_listening_may_take_another_route<F: Fixture>() {
     let error = F::provider(nobody().await).deliver(&message()).await.expect_err("nobody is there");
-    let expected = (DeliveryErrorKind::Unavailable, Retry::OtherRoute);
+    let expected = (DeliveryErrorKind::Unreachable, Retry::OtherRoute);
     assert_eq!((error.kind, error.retry), expected, "{error}");
     assert_silent::<F>(&format!("{error} {error:?}"));
 }

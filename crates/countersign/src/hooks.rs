@@ -37,6 +37,7 @@ impl SignedHooks {
             url: target.url.clone(),
             signing_keys: keys.collect::<Result<_, _>>().map_err(wrong)?,
             allow_private: target.allow_private,
+            call: target.call,
         };
         let post = SignedPost::new(config).map_err(wrong)?;
         Ok(SignedHook { post, clock: Arc::clone(&self.clock) })

@@ -10,8 +10,7 @@ use axum::Router;
 use countersign_core::engine::Engine;
 use countersign_core::entropy::Entropy;
 use countersign_core::keys::KeyRing;
-use countersign_core::policy::Policy;
-use countersign_core::recipient::Recipient;
+use countersign_core::recipient;
 use countersign_core::time::Clock;
 use countersign_http::front::FrontOptions;
 use countersign_http::ops::{self, Readiness};
@@ -76,8 +75,13 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     let leave = signals::leave()?;
     let metrics = ops::install_recorder().context("metrics cannot be counted").map_err(Failure::Runtime)?;
 
-    // The numbering plans are unpacked at their first use: not while the first caller waits.
-    let _unpacked = Recipient::parse("+12125550123", &Policy::default());
+    // The numbering plans are made ready now, beside all else: not while the first caller from each country
+    // waits, and not while everybody waits for the start either.
+    std::thread::Builder::new()
+        .name("warm-up".into())
+        .spawn(recipient::warm_up)
+        .context("no thread can be started")
+        .map_err(Failure::Runtime)?;
 
     let listener = bind(server.listen).await?;
     let address = listener.local_addr()?;

@@ -102,7 +102,7 @@ impl Node {
         raise.send_replace(true);
         let finished = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(TASKS_FINISH, finished).await.is_err() {
-            tracing::warn!("deliveries were left unfinished; they are tried again when their lease runs out");
+            tracing::warn!("deliveries were left unfinished; the next start tries them again");
         }
         if let Some(reason) = reason {
             return Err(StoreLost(reason));
@@ -113,13 +113,10 @@ impl Node {
 
     fn start_tasks(&mut self, stop: &Stop) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        for _ in 0..dispatch::WORKERS {
-            let (dispatcher, engine) = (Arc::clone(&self.dispatcher), Arc::clone(&self.engine));
-            let stop = stop.clone();
-            tasks.spawn(keep_running("dispatch", stop.clone(), move || {
-                dispatch::run(Arc::clone(&dispatcher), Arc::clone(&engine), stop.clone())
-            }));
-        }
+        let (dispatcher, until) = (Arc::clone(&self.dispatcher), stop.clone());
+        tasks.spawn(keep_running("dispatch", stop.clone(), move || {
+            dispatch::run(Arc::clone(&dispatcher), until.clone())
+        }));
         let (engine, clock) = (Arc::clone(&self.engine), Arc::clone(&self.clock));
         let until = stop.clone();
         tasks.spawn(keep_running("sweep", stop.clone(), move || {

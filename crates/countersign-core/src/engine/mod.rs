@@ -27,7 +27,7 @@ use crate::audit::{AuditEntry, AuditEvent, SealedHead};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::{DirectoryName, TenantId};
-use crate::outbox::{DeliveryReport, Message};
+use crate::outbox::{ClaimCommand, DeliveryReport, Message};
 use crate::policy::RecipientCaps;
 use crate::recipient::RecipientKeys;
 use crate::time::Timestamp;
@@ -177,14 +177,14 @@ pub trait Engine: Send + Sync + 'static {
     /// verifications were wiped.
     async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError>;
 
-    /// Takes up to `limit` messages that are due, counts their submission and leases them:
-    /// [`crate::outbox::claim`]. Messages that are over are finished on the way and not returned.
-    async fn claim_messages(
-        &self,
-        limit: u32,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Vec<Message>, StorageError>;
+    /// Takes messages that are due and have a free slot, counts their submission and leases them:
+    /// [`crate::outbox::claim`]. Tenants take turns ([`crate::outbox::Rota`]), and within a lane the one
+    /// that is due longest goes first. A lane without a slot costs nothing, however much waits in it.
+    /// Messages that are over are finished on the way and not returned.
+    ///
+    /// An engine whose store no other process can have open frees the leases of before when it is opened
+    /// ([`crate::outbox::free`]): nobody holds them any more.
+    async fn claim_messages(&self, command: ClaimCommand) -> Result<Vec<Message>, StorageError>;
 
     /// Writes what became of claimed messages: [`crate::outbox::record`].
     async fn record_deliveries(

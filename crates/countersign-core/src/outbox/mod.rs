@@ -7,14 +7,18 @@
 //! after the code is dead; the sealed payload is wiped as soon as the message is final.
 
 mod payload;
+mod rota;
 mod rules;
+mod slots;
 
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
 pub use payload::Payload;
-pub use rules::{Claim, claim, record, retry_after};
+pub use rota::Rota;
+pub use rules::{Claim, claim, free, record, wait_after_failure, wait_after_no_connection};
+pub use slots::{ClaimCommand, Lane, Slots, Way};
 
 use crate::ids::{MessageId, VerificationId};
 use crate::keys::Sealed;
@@ -148,15 +152,20 @@ pub struct Message {
     /// When the state last changed.
     #[n(12)]
     pub updated_at: Timestamp,
-    /// Submissions so far, the one under way included.
+    /// Submissions so far, the one under way included: how often a provider may have got it.
     #[n(13)]
     pub submissions: u8,
-    /// Providers that definitely failed with it, in order.
+    /// Providers that definitely failed with it, in order; of very many, the latest.
     #[n(14)]
     pub tried: Vec<ProviderName>,
     /// Whether it goes to a test number: no provider ever sees it.
     #[n(15)]
     pub test: bool,
+    /// How often a dispatcher took it, tries that reached no provider included. It only grows, so that
+    /// it tells one lease from every other.
+    #[n(16)]
+    #[cbor(default)]
+    pub attempts: u32,
 }
 
 impl Message {
@@ -190,6 +199,8 @@ pub enum DeliveryResult {
     Failed {
         /// Which provider; `None` when none was called.
         provider: Option<ProviderName>,
+        /// Whether a provider may have got it. If certainly not, the try does not count as a submission.
+        submitted: bool,
         /// The earliest next try.
         retry_after: Duration,
     },
@@ -209,9 +220,8 @@ pub struct DeliveryReport {
     pub message: MessageId,
     /// Which verification it serves (its other half of the key).
     pub verification: VerificationId,
-    /// Its submission count when it was claimed: a report of an earlier lease must not overwrite a
-    /// later one.
-    pub submission: u8,
+    /// Which attempt this was: a report of an earlier lease must not overwrite a later one.
+    pub attempt: u32,
     /// What happened.
     pub result: DeliveryResult,
 }

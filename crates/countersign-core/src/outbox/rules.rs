@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::{Abandoned, DeliveryReport, DeliveryResult, MAX_SUBMISSIONS, Message, MessageState};
 use crate::time::Timestamp;
 
+/// How many failures of providers a message remembers.
+const TRIED_KEPT: usize = 16;
+
 /// What a dispatcher may do with a message that is due.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claim {
@@ -32,6 +35,7 @@ pub fn claim(mut message: Message, lease: Duration, now: Timestamp) -> Claim {
         return Claim::Finished(message);
     }
     message.submissions += 1;
+    message.attempts = message.attempts.saturating_add(1);
     message.state = MessageState::Leased { until: now + lease };
     message.updated_at = now;
     Claim::Submit(message)
@@ -52,13 +56,18 @@ pub fn record(mut message: Message, report: &DeliveryReport, now: Timestamp) -> 
             Some(message)
         }
         _ if !matches!(message.state, MessageState::Leased { .. }) => None,
-        _ if message.submissions != report.submission => None,
+        _ if message.attempts != report.attempt => None,
         DeliveryResult::GivenUp { reason } => {
             message.abandon(*reason, now);
             Some(message)
         }
-        DeliveryResult::Failed { provider, retry_after } => {
+        DeliveryResult::Failed { provider, submitted, retry_after } => {
             message.tried.extend(provider.clone());
+            let too_many = message.tried.len().saturating_sub(TRIED_KEPT);
+            message.tried.drain(..too_many);
+            if !submitted {
+                message.submissions = message.submissions.saturating_sub(1);
+            }
             let at = now + *retry_after;
             if message.submissions >= MAX_SUBMISSIONS {
                 message.abandon(Abandoned::Submissions, now);
@@ -73,10 +82,47 @@ pub fn record(mut message: Message, report: &DeliveryReport, now: Timestamp) -> 
     }
 }
 
-/// How long to wait after the `submissions`-th submission failed: 2 s, then 8 s. Short, because a code
-/// lives for minutes and the person is looking at the screen.
-pub fn retry_after(submissions: u8) -> Duration {
-    Duration::from_secs(2) * 4u32.pow(u32::from(submissions.clamp(1, MAX_SUBMISSIONS)) - 1)
+/// Ends the lease of a process that is gone. Whether it had handed the message over is not known, so
+/// that its submission stays counted. `None` when nobody had it.
+pub fn free(mut message: Message) -> Option<Message> {
+    if !matches!(message.state, MessageState::Leased { .. }) {
+        return None;
+    }
+    // Due since it was taken: it comes before what was queued later.
+    message.state = MessageState::Retrying { at: message.updated_at };
+    Some(message)
+}
+
+/// How long to wait after the `submissions`-th submission of a message definitely failed, when its code
+/// lives for another `left`.
+///
+/// There are few submissions, so each waits for another kind of trouble to pass: the second one for a
+/// hiccup, the last one for an outage, as long as the code is still of use afterwards. `chance` spreads
+/// by a tenth in both directions, so that what failed together does not come back together.
+pub fn wait_after_failure(submissions: u8, left: Duration, chance: u8) -> Duration {
+    let wait = match submissions {
+        0 | 1 => Duration::from_secs(5),
+        _ => (left / 4).clamp(Duration::from_secs(10), Duration::from_secs(150)),
+    };
+    spread(wait, chance)
+}
+
+/// How long to wait after the `attempt`-th try when no provider could be reached. Nothing was submitted,
+/// so that only time limits how often that is tried.
+pub fn wait_after_no_connection(attempt: u32, chance: u8) -> Duration {
+    let seconds = match attempt {
+        0 | 1 => 1,
+        2 => 3,
+        3 => 10,
+        4 => 30,
+        _ => 60,
+    };
+    spread(Duration::from_secs(seconds), chance)
+}
+
+/// Nine to eleven tenths.
+fn spread(wait: Duration, chance: u8) -> Duration {
+    wait * (900 + u32::from(chance) * 200 / 255) / 1000
 }
 
 #[cfg(test)]
@@ -110,6 +156,7 @@ mod tests {
             submissions: 0,
             tried: Vec::new(),
             test: false,
+            attempts: 0,
         }
     }
 
@@ -125,9 +172,13 @@ mod tests {
             tenant: message.tenant.clone(),
             message: message.id,
             verification: message.verification,
-            submission: message.submissions,
+            attempt: message.attempts,
             result,
         }
+    }
+
+    fn failed(submitted: bool, retry_after: Duration) -> DeliveryResult {
+        DeliveryResult::Failed { provider: Some(provider()), submitted, retry_after }
     }
 
     fn provider() -> ProviderName {
@@ -165,8 +216,7 @@ mod tests {
     #[test]
     fn a_retry_that_would_come_after_the_end_is_not_waited_for() {
         let message = submit(queued(), at(595));
-        let failed =
-            report(&message, DeliveryResult::Failed { provider: Some(provider()), retry_after: LEASE });
+        let failed = report(&message, failed(true, LEASE));
         let message = record(message, &failed, at(596)).unwrap();
         assert_eq!(message.state, MessageState::Abandoned { reason: Abandoned::Expired });
     }
@@ -210,7 +260,56 @@ mod tests {
     }
 
     #[test]
-    fn waiting_grows_from_try_to_try() {
-        assert_eq!([1, 2].map(|n| retry_after(n).as_secs()), [2, 8]);
+    fn a_try_that_reached_nobody_does_not_count_and_its_late_report_meets_no_later_lease() {
+        let first = submit(queued(), at(0));
+        let nobody = report(&first, failed(false, Duration::from_secs(1)));
+        let waiting = record(first, &nobody, at(1)).unwrap();
+        assert_eq!((waiting.submissions, waiting.attempts), (0, 1));
+        let second = submit(waiting, at(2));
+        assert_eq!((second.submissions, second.attempts), (1, 2));
+        assert_eq!(record(second, &nobody, at(3)), None, "told twice");
+    }
+
+    #[test]
+    fn a_message_remembers_no_more_failures_than_are_of_use() {
+        let mut message = queued();
+        for second in 0..100 {
+            message = submit(message, at(second));
+            let nobody = report(&message, failed(false, Duration::ZERO));
+            message = record(message, &nobody, at(second)).unwrap();
+        }
+        assert_eq!((message.tried.len(), message.attempts, message.submissions), (TRIED_KEPT, 100, 0));
+    }
+
+    /// Shows: E11.
+    #[test]
+    fn e11_a_freed_lease_is_due_at_once_and_stays_counted() {
+        assert_eq!(free(queued()), None);
+        let freed = free(submit(queued(), at(7))).unwrap();
+        assert_eq!((freed.due_at(), freed.submissions), (Some(at(7)), 1));
+        assert_eq!(submit(freed, at(7)).submissions, 2);
+    }
+
+    /// Shows: E10.
+    #[test]
+    fn e10_tries_are_spread_over_the_life_of_the_code() {
+        let life = Duration::from_secs(600);
+        for chance in [0, 128, 255] {
+            let second = wait_after_failure(1, life, chance);
+            let third = second + wait_after_failure(2, life - second, chance);
+            assert!((4..=6).contains(&second.as_secs()), "{second:?}");
+            assert!((130..=300).contains(&third.as_secs()), "past two minutes, and still of use: {third:?}");
+        }
+        let short = wait_after_failure(2, Duration::from_secs(60), 128);
+        assert!((14..=16).contains(&short.as_secs()), "{short:?}");
+    }
+
+    #[test]
+    fn waiting_for_a_connection_grows_and_is_never_long() {
+        let seconds =
+            [1, 2, 3, 4, 5, 500].map(|attempt| wait_after_no_connection(attempt, 128).as_secs_f64());
+        for (waited, around) in seconds.into_iter().zip([1.0, 3.0, 10.0, 30.0, 60.0, 60.0]) {
+            assert!((waited / around - 1.0).abs() <= 0.1, "{waited} s, about {around} s");
+        }
     }
 }

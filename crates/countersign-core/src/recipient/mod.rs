@@ -5,11 +5,13 @@
 
 mod email;
 mod phone;
+mod warm_up;
 
 use std::fmt;
 
 pub use email::EmailAddress;
 pub use phone::PhoneNumber;
+pub use warm_up::warm_up;
 
 use crate::keys::{KeyRing, RecipientKey};
 use crate::names::{Channel, TenantId};

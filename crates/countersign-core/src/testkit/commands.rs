@@ -1,6 +1,8 @@
 //! Commands with sane defaults, so that a test states only what it is about:
 //! `StartCommand { delivery: Delivery::Return, ..start(&acme, ALICE, now) }`.
 
+use std::time::Duration;
+
 use super::keys;
 use crate::audit::AuditEvent;
 use crate::code::Code;
@@ -12,6 +14,7 @@ use crate::entropy::Seed;
 use crate::ids::VerificationId;
 use crate::names::{DialectName, DirectoryName, Locale, Purpose, TenantId};
 use crate::pairs::Pairs;
+use crate::outbox::{ClaimCommand, Slots};
 use crate::policy::{Caps, Policy, RecipientCaps, Terms};
 use crate::recipient::{Recipient, RecipientKeys};
 use crate::tenant::Tenant;
@@ -145,6 +148,11 @@ pub fn check(tenant: &TenantId, target: CheckTarget, code: Code, now: Timestamp)
 /// Gives up.
 pub fn cancel(tenant: &TenantId, id: VerificationId, now: Timestamp) -> CancelCommand {
     CancelCommand { tenant: tenant.clone(), id, now }
+}
+
+/// Takes messages for half a minute, as far as there are slots.
+pub fn claim_into(slots: Slots, now: Timestamp) -> ClaimCommand {
+    ClaimCommand { slots, after: None, lease: Duration::from_secs(30), now }
 }
 
 /// An administrator's act on an address.

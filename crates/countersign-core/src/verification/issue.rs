@@ -229,6 +229,7 @@ impl Issuer<'_> {
             updated_at: self.now,
             submissions: 0,
             tried: Vec::new(),
+            attempts: 0,
             test: verification.is_test_number(destination),
         }
     }

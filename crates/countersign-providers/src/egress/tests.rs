@@ -299,6 +299,7 @@ async fn call(url: &str, allow_private: bool, addresses: Vec<IpAddr>) -> Result<
         url: url.to_owned(),
         signing_keys: vec![SigningKey::new("0123456789abcdef".to_owned()).unwrap()],
         allow_private,
+        call: "test.call",
     };
     let hook = SignedPost::with_lookup(config, Arc::new(Fixed(addresses))).unwrap();
     hook.post(Zeroizing::new(b"{}".to_vec()), "key", Timestamp::default()).await

@@ -12,6 +12,7 @@ fn hook(url: &str, keys: &[&str]) -> Result<SignedPost, HookError> {
         url: url.to_owned(),
         signing_keys: keys.iter().map(|key| SigningKey::new((*key).to_owned()).unwrap()).collect(),
         allow_private: false,
+        call: "test.call",
     })
 }
 
@@ -30,27 +31,41 @@ fn hmac_sha256(key: &[u8], text: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest([pad(0x5c), inner.to_vec()].concat()))
 }
 
+fn v1(key: &str, body: &[u8]) -> String {
+    hmac_sha256(key.as_bytes(), &[b"1795161600.", body].concat())
+}
+
+fn v2(key: &str, idempotency_key: &str, body: &[u8]) -> String {
+    let head = format!("v2\n1795161600\ntest.call\n{idempotency_key}\n");
+    hmac_sha256(key.as_bytes(), &[head.as_bytes(), body].concat())
+}
+
+/// Shows: F29.
 #[tokio::test]
-async fn every_key_signs_the_time_and_the_raw_body() {
+async fn f29_every_key_signs_the_body_and_all_of_the_call() {
     let peer = Peer::start(Reply::Bytes(answer("200 OK", "{}"))).await;
     call(&peer).await.unwrap();
     let request = &peer.requests()[0];
-    let signed = [b"1795161600.", &request.body[..]].concat();
-    let (new, old) = (hmac_sha256(NEW.as_bytes(), &signed), hmac_sha256(OLD.as_bytes(), &signed));
-    assert_eq!(request.header("zitadel-signature"), Some(&*format!("t=1795161600,v1={new},v1={old}")));
+    let body = &request.body[..];
+    let (new, old) = (v1(NEW, body), v1(OLD, body));
+    let (all_new, all_old) = (v2(NEW, "req-1", body), v2(OLD, "req-1", body));
+    let expected = format!("t=1795161600,v1={new},v1={old},v2={all_new},v2={all_old}");
+    assert_eq!(request.header("zitadel-signature"), Some(&*expected));
     assert_eq!(request.header("idempotency-key"), Some("req-1"));
+    assert_eq!(request.header("countersign-call"), Some("test.call"));
 }
 
+/// Shows: F29.
 #[tokio::test]
-async fn a_question_is_signed_and_has_no_key_to_be_answered_from_the_past_by() {
+async fn f29_a_question_is_signed_as_one_without_a_key_to_be_answered_from_the_past_by() {
     let peer = Peer::start(Reply::Bytes(answer("200 OK", r#"{"email":"a@b.example"}"#))).await;
     let hook = hook(&format!("http://{}/hook", peer.address), &[NEW]).unwrap();
     let body = Zeroizing::new(br#"{"username":"onlydev"}"#.to_vec());
     let answer = hook.ask(body, Timestamp::from_millis(1_795_161_600_999)).await.unwrap();
     assert_eq!((&answer.body[..], answer.complete), (&br#"{"email":"a@b.example"}"#[..], true));
     let request = &peer.requests()[0];
-    let signature = hmac_sha256(NEW.as_bytes(), &[b"1795161600.", &request.body[..]].concat());
-    assert_eq!(request.header("zitadel-signature"), Some(&*format!("t=1795161600,v1={signature}")));
+    let (first, second) = (v1(NEW, &request.body), v2(NEW, "", &request.body));
+    assert_eq!(request.header("zitadel-signature"), Some(&*format!("t=1795161600,v1={first},v2={second}")));
     assert_eq!(request.header("idempotency-key"), None);
 }
 
@@ -59,7 +74,9 @@ async fn a_question_is_signed_and_has_no_key_to_be_answered_from_the_past_by() {
 fn the_signature_is_the_published_one() {
     let key = SigningKey::new("0123456789abcdef".to_owned()).unwrap();
     let expected = "b97e54d1209bf17c28994a06d370e1d735b90af3833689991d47479c37b83c5a";
-    assert_eq!(key.sign(1_795_161_600, br#"{"code":"483920"}"#), expected);
+    assert_eq!(key.v1(1_795_161_600, br#"{"code":"483920"}"#), expected);
+    let expected = "20e9d38cefe7dbf80544be042a6814c130341c141d47a1baadb542885b1d06e1";
+    assert_eq!(key.v2(1_795_161_600, "message", "msg_1", br#"{"code":"483920"}"#), expected);
 }
 
 /// Shows: A16.

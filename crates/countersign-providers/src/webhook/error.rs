@@ -30,7 +30,7 @@ pub(super) fn parse_error(answer: &HookAnswer) -> DeliveryError {
 pub(super) fn parse_call_error(error: &CallError) -> DeliveryError {
     let (kind, retry) = match error {
         CallError::AddressRefused => (Kind::Configuration, Retry::OtherRoute),
-        CallError::NotSent(_) => (Kind::Unavailable, Retry::OtherRoute),
+        CallError::NotSent(_) => (Kind::Unreachable, Retry::OtherRoute),
         CallError::NoAnswer(_) => (Kind::Unknown, Retry::Never),
     };
     DeliveryError::new(kind, retry, error.to_string())
@@ -84,7 +84,7 @@ mod tests {
             let error = parse_call_error(&error);
             (error.kind, error.retry)
         };
-        assert_eq!(of(CallError::NotSent("x".into())), (Kind::Unavailable, Retry::OtherRoute));
+        assert_eq!(of(CallError::NotSent("x".into())), (Kind::Unreachable, Retry::OtherRoute));
         assert_eq!(of(CallError::NoAnswer("x".into())), (Kind::Unknown, Retry::Never));
         assert_eq!(of(CallError::AddressRefused), (Kind::Configuration, Retry::OtherRoute));
     }

@@ -24,6 +24,9 @@ pub use config::Config;
 use crate::egress::{Lookup, SystemLookup};
 use crate::hook::{self, HookError, SignedPost};
 
+/// The name of these calls: see [`hook::CALL_HEADER`].
+const CALL: &str = "message";
+
 /// A receiver of your own.
 pub struct Webhook {
     name: ProviderName,
@@ -43,7 +46,8 @@ impl Webhook {
 
     fn with_lookup(name: ProviderName, config: Config, lookup: Arc<dyn Lookup>) -> Result<Self, HookError> {
         let Config { url, signing_keys, channels, description, allow_private } = config;
-        let post = SignedPost::with_lookup(hook::Config { url, signing_keys, allow_private }, lookup)?;
+        let post =
+            SignedPost::with_lookup(hook::Config { url, signing_keys, allow_private, call: CALL }, lookup)?;
         Ok(Self { name, description, channels, post })
     }
 }

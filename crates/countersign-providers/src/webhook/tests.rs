@@ -58,6 +58,7 @@ async fn a_text_message_goes_out_byte_for_byte_as_documented() {
     assert!(request.head.starts_with("POST /hook?q=1 HTTP/1.1\r\n"), "{}", request.head);
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(request.header("idempotency-key"), Some(&*message().id.to_string()));
+    assert_eq!(request.header("countersign-call"), Some("message"));
     assert_eq!(
         String::from_utf8_lossy(&request.body),
         concat!(

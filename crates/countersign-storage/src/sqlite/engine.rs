@@ -13,7 +13,7 @@ use countersign_core::engine::{
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
-use countersign_core::outbox::{DeliveryReport, Message};
+use countersign_core::outbox::{ClaimCommand, DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
 
@@ -22,7 +22,7 @@ use super::queue::Lane;
 use super::reader::Reader;
 use super::session::Session;
 use super::sweep::Room;
-use super::{SqliteEngine, commands, directory, erase, nonces, outbox, reads, recipients, sweep};
+use super::{SqliteEngine, claim, commands, directory, erase, nonces, outbox, reads, recipients, sweep};
 
 /// How many users are given their directory in one commit.
 const FILED_AT_ONCE: u32 = 256;
@@ -193,14 +193,9 @@ impl Engine for SqliteEngine {
         }
     }
 
-    async fn claim_messages(
-        &self,
-        limit: u32,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Vec<Message>, StorageError> {
+    async fn claim_messages(&self, command: ClaimCommand) -> Result<Vec<Message>, StorageError> {
         // Behind the commands that queue messages: these are then written once, as leased already.
-        let claim = move |session: &mut Session| outbox::claim(session, limit, lease, now);
+        let claim = move |session: &mut Session| claim::claim(session, &command);
         self.write_in_background(Lane::Last, claim).await
     }
 

@@ -14,7 +14,7 @@
 //!   tells the program to end.
 //!
 //! Where to find what: [`open`] checks the file, the library and the keys; [`writer`] commits;
-//! [`mod@unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`],
+//! [`mod@unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`], [`mod@claim`],
 //! [`directory`], [`nonces`], [`erase`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision;
 //! [`recipients`] is where ledgers stand, and in what order they get there.
 
@@ -24,6 +24,7 @@ mod backup;
 mod calls;
 mod changes;
 mod checkpoint;
+mod claim;
 mod commands;
 mod directory;
 mod engine;
@@ -248,6 +249,7 @@ fn prepare(session: &mut Session, now: Timestamp) -> Result<Option<Timestamp>, O
             let canceled = restore::cancel_live_codes(session, now)?;
             tracing::warn!(canceled, "this store is a restored backup: its live codes are cancelled");
         }
+        outbox::take_over(session)?;
         session.commit()
     });
     match prepared {

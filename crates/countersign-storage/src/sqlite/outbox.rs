@@ -1,11 +1,11 @@
-//! The outbox's rows.
+//! The outbox's rows. Who gets them is in [`claim`](super::claim).
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use countersign_core::codec::{from_row, to_row};
 use countersign_core::ids::MessageId;
-use countersign_core::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
+use countersign_core::names::{Channel, TenantId};
+use countersign_core::outbox::{self, Abandoned, DeliveryReport, Lane, Message};
 use countersign_core::time::Timestamp;
 
 use super::failure::Failure;
@@ -25,12 +25,15 @@ pub(super) const fn verification_of(message: i64) -> i64 {
     message >> OWN_BITS
 }
 
+/// How many bits of a lane's number are the channel's and the test numbers'; the rest is the tenant's.
+const LANE_BITS: u32 = 4;
+
 /// What the writing thread remembers of the outbox.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// Queued in this transaction and not written yet: most are claimed before it commits, and so are
     /// written once and not twice. Whatever reads or changes messages by SQL has them written first.
-    fresh: VecDeque<Stored>,
+    pub(super) fresh: VecDeque<Stored>,
     /// Claimed and not reported yet, as they stand in their rows: what became of them can be written
     /// without reading them again.
     leased: HashMap<MessageId, Stored>,
@@ -40,9 +43,9 @@ pub(super) struct Outbox {
 
 /// A message and its number.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Stored {
-    seq: i64,
-    message: Message,
+pub(super) struct Stored {
+    pub(super) seq: i64,
+    pub(super) message: Message,
 }
 
 /// One change in memory. A lease that was given up is not among them: what is not known of a message is
@@ -53,6 +56,8 @@ enum Undo {
     Queued,
     /// The first one in the queue was written.
     Written(Stored),
+    /// These were handed to a claim, which writes some of them and puts the others back.
+    Taken(VecDeque<Stored>),
     /// A message was leased.
     Leased(MessageId),
 }
@@ -121,66 +126,71 @@ pub(super) fn abandon_open(
     Ok(())
 }
 
-/// Takes up to `limit` due messages, oldest first; finishes those that are over on the way.
-pub(super) fn claim(
-    session: &mut Session,
-    limit: u32,
-    lease: Duration,
-    now: Timestamp,
-) -> Result<Vec<Message>, Failure> {
-    // After an outage thousands of expired messages may stand in front of the live ones. They are
-    // finished here in rounds of `limit`, but not so many at once that other commands wait.
-    const ROUNDS: u32 = 8;
-    let now = session.judged_at(now);
-    let mut claimed = Vec::new();
-    for round in 0..ROUNDS {
-        let room = limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
-        let due = due(session, room, now)?;
-        let drained = due.len() < room as usize;
-        for (seq, message) in due {
-            let Some(message) = message else {
-                park(session, seq)?;
-                continue;
-            };
-            match outbox::claim(message, lease, now) {
-                Claim::NotDue(_) => continue,
-                Claim::Finished(message) => put(session, seq, &message)?,
-                Claim::Submit(message) => {
-                    put(session, seq, &message)?;
-                    session.outbox.lease(seq, &message);
-                    claimed.push(message);
-                }
-            }
-            session.advance_to(now);
-        }
-        if drained || room == 0 {
-            break;
-        }
-        if round + 1 == ROUNDS {
-            session.messages_are_due();
-        }
-    }
-    while claimed.len() < limit as usize
-        && let Some(Stored { seq, message }) = session.outbox.fresh.pop_front()
+/// Makes the outbox of a process that is gone this one's. Nobody else can have the store open, so that
+/// every lease in it belongs to somebody who is gone: a lease need not say whose it is. Rows that were
+/// written before there were lanes get theirs.
+pub(super) fn take_over(session: &mut Session) -> Result<(), Failure> {
+    let mut changed = Vec::new();
     {
-        session.outbox.undo.push(Undo::Written(Stored { seq, message: message.clone() }));
-        match outbox::claim(message, lease, now) {
-            Claim::NotDue(message) | Claim::Finished(message) => insert(session, seq, &message)?,
-            Claim::Submit(message) => {
-                insert(session, seq, &message)?;
-                session.outbox.lease(seq, &message);
-                claimed.push(message);
+        let mut statement =
+            session.prepare("SELECT seq, lane, row FROM messages WHERE due_at IS NOT NULL")?;
+        let mut rows = statement.query(())?;
+        while let Some(row) = rows.next()? {
+            let Some(message) = decode(row.get_ref(2)?.as_blob()?) else { continue };
+            let in_lane = row.get::<_, i64>(1)? != 0;
+            match outbox::free(message.clone()) {
+                Some(freed) => changed.push((row.get(0)?, freed)),
+                None if in_lane => {}
+                None => changed.push((row.get(0)?, message)),
             }
         }
-        session.advance_to(now);
     }
-    Ok(claimed)
+    for (seq, message) in changed {
+        let lane = lane_of(session, &message)?;
+        session.execute("UPDATE messages SET lane = ?2 WHERE seq = ?1", (seq, lane))?;
+        put(session, seq, &message)?;
+    }
+    Ok(())
+}
+
+/// The number of the lane that a message waits in.
+pub(super) fn lane_of(session: &mut Session, message: &Message) -> Result<i64, Failure> {
+    let channel = match message.channel {
+        Channel::Sms => 0,
+        Channel::Voice => 1,
+        Channel::Email => 2,
+        Channel::Whatsapp => 3,
+    };
+    let tenant = session.tenant_number(&message.tenant)?;
+    Ok(tenant << LANE_BITS | channel << 1 | i64::from(message.test))
+}
+
+/// The lane of that number, if it is one; `tenant` is the name of its tenant.
+pub(super) fn lane(number: i64, tenant: &str) -> Option<Lane> {
+    let channel = match (number >> 1) & 7 {
+        0 => Channel::Sms,
+        1 => Channel::Voice,
+        2 => Channel::Email,
+        3 => Channel::Whatsapp,
+        _ => return None,
+    };
+    Some(Lane { tenant: TenantId::parse(tenant).ok()?, channel, test: number & 1 == 1 })
 }
 
 impl Outbox {
-    fn lease(&mut self, seq: i64, message: &Message) {
+    /// Takes note of what a dispatcher has.
+    pub(super) fn lease(&mut self, seq: i64, message: &Message) {
         self.leased.insert(message.id, Stored { seq, message: message.clone() });
         self.undo.push(Undo::Leased(message.id));
+    }
+
+    /// What was queued and not written yet, for a claim that writes it or puts it back.
+    pub(super) fn take_fresh(&mut self) -> VecDeque<Stored> {
+        let fresh = std::mem::take(&mut self.fresh);
+        if !fresh.is_empty() {
+            self.undo.push(Undo::Taken(fresh.clone()));
+        }
+        fresh
     }
 
     /// This moment: how many changes there were.
@@ -199,6 +209,7 @@ impl Outbox {
             match self.undo.pop() {
                 Some(Undo::Queued) => drop(self.fresh.pop_back()),
                 Some(Undo::Written(fresh)) => self.fresh.push_front(fresh),
+                Some(Undo::Taken(fresh)) => self.fresh = fresh,
                 Some(Undo::Leased(message)) => drop(self.leased.remove(&message)),
                 None => {}
             }
@@ -206,24 +217,12 @@ impl Outbox {
     }
 }
 
-/// The first due messages; `None` for one that cannot be read.
-fn due(session: &Session, limit: u32, now: Timestamp) -> Result<Vec<(i64, Option<Message>)>, Failure> {
-    let mut statement =
-        session.prepare("SELECT seq, row FROM messages WHERE due_at <= ?1 ORDER BY due_at, seq LIMIT ?2")?;
-    let mut rows = statement.query((now.as_millis(), limit))?;
-    let mut due = Vec::new();
-    while let Some(row) = rows.next()? {
-        due.push((row.get(0)?, decode(row.get_ref(1)?.as_blob()?)));
-    }
-    Ok(due)
-}
-
-fn decode(row: &[u8]) -> Option<Message> {
+pub(super) fn decode(row: &[u8]) -> Option<Message> {
     from_row(row).ok()
 }
 
 /// Takes a row out of the queue as it is: one that cannot be read must not keep the others waiting.
-fn park(session: &Session, seq: i64) -> Result<(), Failure> {
+pub(super) fn park(session: &Session, seq: i64) -> Result<(), Failure> {
     tracing::error!(seq, "a row of messages cannot be read; it will not be sent");
     session.execute("UPDATE messages SET due_at = NULL WHERE seq = ?1", [seq])?;
     Ok(())
@@ -276,13 +275,16 @@ fn find(session: &mut Session, report: &DeliveryReport) -> Result<Option<Stored>
     }
 }
 
-fn insert(session: &Session, seq: i64, message: &Message) -> Result<(), Failure> {
-    let sql = "INSERT INTO messages (seq, id, due_at, row) VALUES (?1, ?2, ?3, ?4)";
-    session.execute(sql, (seq, message.id.as_bytes(), due_at(message), to_row(message)))?;
+/// Writes a message for the first time.
+pub(super) fn insert(session: &mut Session, seq: i64, message: &Message) -> Result<(), Failure> {
+    let lane = lane_of(session, message)?;
+    let sql = "INSERT INTO messages (seq, id, lane, due_at, row) VALUES (?1, ?2, ?3, ?4, ?5)";
+    session.execute(sql, (seq, message.id.as_bytes(), lane, due_at(message), to_row(message)))?;
     Ok(())
 }
 
-fn put(session: &mut Session, seq: i64, message: &Message) -> Result<(), Failure> {
+/// Writes a message that has changed.
+pub(super) fn put(session: &mut Session, seq: i64, message: &Message) -> Result<(), Failure> {
     session.outbox.leased.remove(&message.id);
     let sql = "UPDATE messages SET due_at = ?2, row = ?3 WHERE seq = ?1";
     session.execute(sql, (seq, due_at(message), to_row(message)))?;

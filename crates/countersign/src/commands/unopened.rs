@@ -13,7 +13,7 @@ use countersign_core::engine::{
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
-use countersign_core::outbox::{DeliveryReport, Message};
+use countersign_core::outbox::{ClaimCommand, DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
 
@@ -56,7 +56,7 @@ impl Engine for Unopened {
     async fn erase(&self, _: RecipientCommand) -> Refused<u32> {
         refuse()
     }
-    async fn claim_messages(&self, _: u32, _: Duration, _: Timestamp) -> Refused<Vec<Message>> {
+    async fn claim_messages(&self, _: ClaimCommand) -> Refused<Vec<Message>> {
         refuse()
     }
     async fn record_deliveries(&self, _: Vec<DeliveryReport>, _: Timestamp) -> Refused<()> {

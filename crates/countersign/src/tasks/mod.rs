@@ -52,42 +52,9 @@ where
     }
 }
 
-/// Waiting times after failures in a row: doubling from `least` to `most`.
-#[derive(Debug)]
-struct BackOff {
-    next: Duration,
-    least: Duration,
-    most: Duration,
-}
-
-impl BackOff {
-    const fn new(least: Duration, most: Duration) -> Self {
-        Self { next: least, least, most }
-    }
-
-    fn reset(&mut self) {
-        self.next = self.least;
-    }
-
-    fn next(&mut self) -> Duration {
-        let now = self.next;
-        self.next = (self.next * 2).min(self.most);
-        now
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn failures_in_a_row_wait_longer_and_a_success_ends_that() {
-        let mut back_off = BackOff::new(Duration::from_millis(100), Duration::from_millis(500));
-        let waits: Vec<u128> = (0..5).map(|_| back_off.next().as_millis()).collect();
-        assert_eq!(waits, [100, 200, 400, 500, 500]);
-        back_off.reset();
-        assert_eq!(back_off.next().as_millis(), 100);
-    }
 
     #[tokio::test]
     async fn a_raised_stop_ends_every_wait() {

@@ -7,6 +7,7 @@ mod canary;
 mod cli;
 mod crash;
 mod dev;
+mod dispatch_load;
 mod enumeration;
 mod faults;
 mod findings;

@@ -28,7 +28,7 @@ pub trait EngineFixture: Send + Sync + Sized + 'static {
     async fn reopen(&mut self);
 }
 
-/// The fixture of [`MemoryEngine`], which has nothing to reopen from: it stays as it is.
+/// The fixture of [`MemoryEngine`], which has nothing to reopen from: it does what opening does.
 pub struct MemoryFixture(Arc<MemoryEngine>);
 
 #[async_trait]
@@ -41,5 +41,7 @@ impl EngineFixture for MemoryFixture {
         self.0.clone()
     }
 
-    async fn reopen(&mut self) {}
+    async fn reopen(&mut self) {
+        self.0.reopen();
+    }
 }

@@ -22,7 +22,7 @@ use crate::entropy::{Entropy, Seed};
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
 use crate::names::TenantId;
-use crate::outbox::{DeliveryResult, Message, Payload};
+use crate::outbox::{DeliveryResult, Message, Payload, Slots};
 use crate::policy::{Caps, Terms};
 use crate::time::{Clock, Timestamp};
 use crate::verification::{RecipientLedger, Status, Verification, Windows};
@@ -235,8 +235,13 @@ impl<F: EngineFixture> Bench<F> {
 
     /// Takes every due message, for half a minute.
     pub async fn claim(&self) -> Vec<Message> {
-        let lease = Duration::from_secs(30);
-        self.engine().claim_messages(100, lease, self.now()).await.expect("claim")
+        self.claim_into(Slots::in_all(100)).await
+    }
+
+    /// The same, as far as there are slots.
+    pub async fn claim_into(&self, slots: Slots) -> Vec<Message> {
+        let command = commands::claim_into(slots, self.now());
+        self.engine().claim_messages(command).await.expect("claim")
     }
 
     /// Reports what became of a claimed message.

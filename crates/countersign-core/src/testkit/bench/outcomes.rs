@@ -96,7 +96,7 @@ pub fn report(message: &Message, result: DeliveryResult) -> DeliveryReport {
         tenant: message.tenant.clone(),
         message: message.id,
         verification: message.verification,
-        submission: message.submissions,
+        attempt: message.attempts,
         result,
     }
 }
@@ -109,7 +109,7 @@ pub fn taken() -> DeliveryResult {
 /// A provider definitely failed; try again at once.
 pub fn failed() -> DeliveryResult {
     let provider = Some("inbox".parse().expect("a provider name"));
-    DeliveryResult::Failed { provider, retry_after: Duration::ZERO }
+    DeliveryResult::Failed { provider, submitted: true, retry_after: Duration::ZERO }
 }
 
 /// Whether a message is final and without its payload.

@@ -27,6 +27,7 @@ mod restart;
 mod several;
 mod start;
 mod time;
+mod turns;
 
 use super::bench::EngineFixture;
 
@@ -134,9 +135,15 @@ macro_rules! conformance_cases {
             outbox::a_report_after_the_end_changes_nothing,
             outbox::that_a_provider_took_it_is_always_recorded,
             outbox::a_try_that_failed_without_delay_is_due_at_once_and_stays_counted,
+            outbox::e10_a_try_that_reached_nobody_is_no_submission,
             outbox::reports_are_decided_each_alone,
             outbox::a_waiting_dispatcher_wakes_when_a_message_is_queued,
             outbox::a_message_queued_before_the_wait_is_noticed,
+            turns::f7_tenants_take_turns_however_much_one_of_them_has_waiting,
+            turns::f7_a_round_begins_behind_who_had_the_last_turn,
+            turns::f7_a_tenant_at_its_bound_is_passed_over,
+            turns::f7_a_lane_without_a_slot_keeps_nobody_waiting_and_loses_nothing,
+            turns::f7_a_free_slot_is_taken_once,
             idempotency::a_repeated_start_gets_the_same_answer_and_has_one_effect,
             idempotency::a_repeated_resend_sends_once,
             idempotency::a_repeated_check_is_charged_once_and_approved_twice,
@@ -220,7 +227,8 @@ macro_rules! conformance_cases {
             restart::a_restart_revives_no_used_code,
             restart::a_restart_keeps_counters_and_holds,
             restart::a_restart_keeps_answers,
-            restart::a_restart_keeps_messages_and_leases,
+            restart::e11_a_restart_keeps_messages_and_frees_their_leases,
+            restart::e11_restarts_add_no_submission,
             restart::a_restart_turns_no_clock_back,
             restart::a_restart_keeps_users_and_the_audit_log,
             restart::a_restart_keeps_nonces_and_their_number,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outbox::{Abandoned, DeliveryResult, MAX_SUBMISSIONS, Message, MessageState};
+use crate::outbox::{Abandoned, DeliveryResult, MAX_SUBMISSIONS, Message, MessageState, Slots};
 use crate::testkit::bench::*;
 
 /// One message of one verification, as it stands.
@@ -32,7 +32,7 @@ pub(super) async fn a_claim_takes_no_more_than_it_asked_for<F: EngineFixture>() 
     for to in [ALICE, BOB, MAIL] {
         bench.open(to).await;
     }
-    let claim = || async { bench.engine().claim_messages(2, MINUTE, bench.now()).await.expect("claim") };
+    let claim = || bench.claim_into(Slots::in_all(2));
     assert_eq!(claim().await.len(), 2);
     assert_eq!(claim().await.len(), 1);
     assert_eq!(claim().await.len(), 0);
@@ -58,7 +58,10 @@ pub(super) async fn a_failed_message_waits_as_long_as_told<F: EngineFixture>() {
     let message = bench.claim().await.remove(0);
     let provider = Some("inbox".parse().expect("a provider name"));
     bench
-        .report(&message, DeliveryResult::Failed { provider: provider.clone(), retry_after: 5 * SECOND })
+        .report(
+            &message,
+            DeliveryResult::Failed { provider: provider.clone(), submitted: true, retry_after: 5 * SECOND },
+        )
         .await;
     bench.wait(Duration::from_millis(4_999));
     assert!(bench.claim().await.is_empty());
@@ -180,9 +183,31 @@ pub(super) async fn a_try_that_failed_without_delay_is_due_at_once_and_stays_cou
     let bench = Bench::<F>::new().await;
     bench.open(ALICE).await;
     let message = bench.claim().await.remove(0);
-    bench.report(&message, DeliveryResult::Failed { provider: None, retry_after: Duration::ZERO }).await;
+    bench
+        .report(
+            &message,
+            DeliveryResult::Failed { provider: None, submitted: true, retry_after: Duration::ZERO },
+        )
+        .await;
     let again = bench.claim().await.remove(0);
     assert_eq!((again.id, again.submissions, again.tried.len()), (message.id, 2, 0));
+}
+
+/// Shows: E10.
+pub(super) async fn e10_a_try_that_reached_nobody_is_no_submission<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    bench.open(ALICE).await;
+    let provider = Some("inbox".parse().expect("a provider name"));
+    let nobody = DeliveryResult::Failed { provider, submitted: false, retry_after: Duration::ZERO };
+    for _ in 0..20 {
+        let message = bench.claim().await.remove(0);
+        assert_eq!(message.submissions, 1);
+        bench.report(&message, nobody.clone()).await;
+        bench.report(&message, nobody.clone()).await;
+    }
+    let message = bench.claim().await.remove(0);
+    bench.report(&message, taken()).await;
+    assert!(matches!(only_message(&bench, &message).await.state, MessageState::Sent { .. }));
 }
 
 pub(super) async fn reports_are_decided_each_alone<F: EngineFixture>() {
@@ -192,7 +217,7 @@ pub(super) async fn reports_are_decided_each_alone<F: EngineFixture>() {
     }
     let claimed = bench.claim().await;
     let mut reports: Vec<_> = claimed.iter().map(|message| report(message, taken())).collect();
-    reports[0].submission += 1;
+    reports[0].attempt += 1;
     reports[0].result = failed();
     bench.engine().record_deliveries(reports, bench.now()).await.expect("record");
     assert!(matches!(only_message(&bench, &claimed[0]).await.state, MessageState::Leased { .. }));

@@ -13,8 +13,9 @@ use crate::engine::{
     UserIndex,
 };
 use crate::engine::{NameConflict, PutUser, StoredUser};
+use crate::outbox::Slots;
 use crate::testkit::bench::*;
-use crate::testkit::commands::{claim, directory, nonce};
+use crate::testkit::commands::{claim, claim_into, directory, nonce};
 use crate::testkit::conformance::directory::user;
 use crate::testkit::{ManualClock, SeededEntropy};
 use crate::time::Timestamp;
@@ -162,7 +163,8 @@ pub(super) async fn no_message_goes_to_two_dispatchers<F: EngineFixture>() {
     let now = bench.now();
     let claims = (0..8).map(|_| {
         let engine = bench.engine();
-        async move { engine.claim_messages(5, MINUTE, now).await.expect("claim") }
+        let command = claim_into(Slots::in_all(5), now);
+        async move { engine.claim_messages(command).await.expect("claim") }
     });
     let mut ids: Vec<_> = all_at_once(claims).await.into_iter().flatten().map(|m| m.id).collect();
     ids.sort_unstable();

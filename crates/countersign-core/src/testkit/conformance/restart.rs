@@ -4,7 +4,7 @@ use crate::engine::{
     CheckCommand, Idempotent, NameConflict, NonceCommand, NonceOutcome, PutUser, Refusal, Rejection,
     StartCommand, UserIndex,
 };
-use crate::outbox::MessageState;
+use crate::outbox::{Abandoned, MAX_SUBMISSIONS, MessageState};
 use crate::testkit::bench::*;
 use crate::testkit::commands::{claim, directory, nonce};
 use crate::testkit::conformance::directory::user;
@@ -70,17 +70,36 @@ pub(super) async fn a_restart_keeps_answers<F: EngineFixture>() {
     assert_eq!(again, Idempotent::Replayed { outcome, at });
 }
 
-pub(super) async fn a_restart_keeps_messages_and_leases<F: EngineFixture>() {
+/// Nobody holds them any more: what was in flight goes out at once, and stays counted.
+///
+/// Shows: E11.
+pub(super) async fn e11_a_restart_keeps_messages_and_frees_their_leases<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.open(ALICE).await;
     let leased = bench.claim().await.remove(0);
     let queued = bench.open(BOB).await;
     bench.fixture.reopen().await;
     let claimed = bench.claim().await;
-    assert_eq!(claimed.iter().map(|m| m.verification).collect::<Vec<_>>(), [queued.id]);
+    let seen: Vec<_> = claimed.iter().map(|m| (m.verification, m.submissions)).collect();
+    assert_eq!(seen, [(leased.verification, 2), (queued.id, 1)], "the older one first");
+    bench.report(&leased, failed()).await;
+    assert_eq!(bench.record(leased.verification).await.messages[0], claimed[0], "it is another lease");
     bench.report(&leased, taken()).await;
     let stored = &bench.record(leased.verification).await.messages[0];
     assert!(matches!(stored.state, MessageState::Sent { .. }));
+}
+
+/// Shows: E11, I4.
+pub(super) async fn e11_restarts_add_no_submission<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let verification = bench.open(ALICE).await;
+    for _ in 0..MAX_SUBMISSIONS {
+        assert_eq!(bench.claim().await.len(), 1);
+        bench.fixture.reopen().await;
+    }
+    assert!(bench.claim().await.is_empty());
+    let message = &bench.record(verification.id).await.messages[0];
+    assert_eq!(message.state, MessageState::Abandoned { reason: Abandoned::Submissions });
 }
 
 /// Shows: I6.

@@ -22,7 +22,7 @@ use crate::engine::{
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
 use crate::names::{DirectoryName, Purpose, TenantId};
-use crate::outbox::{self, Abandoned, Claim, DeliveryReport, Message};
+use crate::outbox::{self, Abandoned, Claim, ClaimCommand, DeliveryReport, Lane, Message, Rota};
 use crate::time::Timestamp;
 use crate::verification::cancel::cancel;
 use crate::verification::check::{check, newest};
@@ -64,6 +64,16 @@ impl MemoryEngine {
     /// How many commands and writes of users have changed something.
     pub fn commits(&self) -> u64 {
         self.store.lock().expect("no rule panics").commits
+    }
+
+    /// Does what opening a store does of which nobody else holds anything: frees the leases of before.
+    pub fn reopen(&self) {
+        let mut store = self.store.lock().expect("no rule panics");
+        for message in &mut store.messages {
+            if let Some(freed) = outbox::free(message.clone()) {
+                *message = freed;
+            }
+        }
     }
 
     fn locked<T>(&self, act: impl FnOnce(&mut Store) -> Result<T, StorageError>) -> Result<T, StorageError> {
@@ -277,31 +287,8 @@ impl Engine for MemoryEngine {
         })
     }
 
-    async fn claim_messages(
-        &self,
-        limit: u32,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Vec<Message>, StorageError> {
-        self.locked(|store| {
-            let now = store.judged_at(now);
-            let mut claimed = Vec::new();
-            for message in &mut store.messages {
-                if claimed.len() == limit as usize {
-                    break;
-                }
-                match outbox::claim(message.clone(), lease, now) {
-                    Claim::NotDue(_) => continue,
-                    Claim::Finished(finished) => *message = finished,
-                    Claim::Submit(leased) => {
-                        *message = leased.clone();
-                        claimed.push(leased);
-                    }
-                }
-                store.high_water = Some(now);
-            }
-            Ok(claimed)
-        })
+    async fn claim_messages(&self, command: ClaimCommand) -> Result<Vec<Message>, StorageError> {
+        self.locked(|store| Ok(claim_messages(store, command)))
     }
 
     async fn record_deliveries(
@@ -315,6 +302,9 @@ impl Engine for MemoryEngine {
                 let message = store.messages.iter_mut().find(|message| message.id == report.message);
                 let Some(message) = message else { continue };
                 if let Some(recorded) = outbox::record(message.clone(), &report, now) {
+                    if recorded.due_at().is_some_and(|due| due <= now) {
+                        self.queued.notify_one();
+                    }
                     *message = recorded;
                     store.high_water = Some(now);
                 }
@@ -486,6 +476,45 @@ impl Engine for MemoryEngine {
             Ok(store.high_water.map(|mark| head.sealed(&self.keys, mark)))
         })
     }
+}
+
+/// Hands out due messages, tenant by tenant.
+fn claim_messages(store: &mut Store, command: ClaimCommand) -> Vec<Message> {
+    let ClaimCommand { mut slots, after, lease, now } = command;
+    let now = store.judged_at(now);
+    let mut due: BTreeMap<Lane, Vec<usize>> = BTreeMap::new();
+    for (index, message) in store.messages.iter().enumerate() {
+        if message.due_at().is_some_and(|due| due <= now) {
+            due.entry(Lane::of(message)).or_default().push(index);
+        }
+    }
+    for waiting in due.values_mut() {
+        waiting.sort_by_key(|index| std::cmp::Reverse((store.messages[*index].due_at(), *index)));
+    }
+    let mut rota = Rota::new(due.keys().cloned(), after.as_ref());
+    let mut claimed = Vec::new();
+    while slots.free() > 0
+        && let Some(lane) = rota.next()
+    {
+        if !slots.is_open(&lane) {
+            continue;
+        }
+        while let Some(index) = due.get_mut(&lane).and_then(Vec::pop) {
+            store.high_water = Some(now);
+            match outbox::claim(store.messages[index].clone(), lease, now) {
+                Claim::NotDue(_) => {}
+                Claim::Finished(finished) => store.messages[index] = finished,
+                Claim::Submit(leased) => {
+                    slots.take(&leased);
+                    store.messages[index] = leased.clone();
+                    claimed.push(leased);
+                    rota.again(lane);
+                    break;
+                }
+            }
+        }
+    }
+    claimed
 }
 
 /// Drops up to `limit` rows that are over; answers how many.

@@ -58,6 +58,8 @@ pub(super) struct Note {
     pub(super) address: usize,
     pub(super) state: NoteState,
     pub(super) submissions: u8,
+    /// How often it was leased.
+    attempts: u32,
     expires: Timestamp,
 }
 
@@ -355,7 +357,14 @@ impl Model {
             if delivery == Delivery::Send && somebody {
                 proof.drop_notes(Some(place), Abandoned::Superseded);
                 let state = NoteState::Waiting { at: now };
-                proof.messages.push(Note { id: None, address: place, state, submissions: 0, expires: dies });
+                proof.messages.push(Note {
+                    id: None,
+                    address: place,
+                    state,
+                    submissions: 0,
+                    attempts: 0,
+                    expires: dies,
+                });
             }
         }
     }
@@ -460,8 +469,9 @@ impl Model {
 
     // -- messages and time --
 
-    /// Every message that is due is leased, or is over. Answers which are leased, with their submission.
-    pub(super) fn claim(&mut self) -> Vec<(MessageId, u8)> {
+    /// Every message that is due is leased, or is over. Answers which are leased, and for the how many-th
+    /// time.
+    pub(super) fn claim(&mut self) -> Vec<(MessageId, u32)> {
         let now = self.now();
         let mut leased = Vec::new();
         for note in self.proofs.iter_mut().filter(|p| !p.deleted).flat_map(|p| &mut p.messages) {
@@ -475,8 +485,9 @@ impl Model {
                 note.state = NoteState::Gone(Abandoned::Submissions);
             } else {
                 note.submissions += 1;
+                note.attempts += 1;
                 note.state = NoteState::Leased { until: now + LEASE };
-                leased.push((note.id.expect("seen when it was queued"), note.submissions));
+                leased.push((note.id.expect("seen when it was queued"), note.attempts));
             }
         }
         leased
@@ -494,24 +505,37 @@ impl Model {
         }
     }
 
-    /// It was not: `retry_after`, or never. Only who holds the lease is believed.
+    /// It was not: whether a provider may have it, and when to try again; or never. Only who holds the lease
+    /// is believed.
     pub(super) fn not_taken(
         &mut self,
         id: MessageId,
-        submission: u8,
-        retry_after: Result<Duration, Abandoned>,
+        attempt: u32,
+        again: Result<(bool, Duration), Abandoned>,
     ) {
         let now = self.now();
         let Some(note) = self.note(id) else { return };
-        if !matches!(note.state, NoteState::Leased { .. }) || note.submissions != submission {
+        if !matches!(note.state, NoteState::Leased { .. }) || note.attempts != attempt {
             return;
         }
-        note.state = match retry_after {
+        if let Ok((false, _)) = again {
+            note.submissions -= 1;
+        }
+        note.state = match again {
             Err(reason) => NoteState::Gone(reason),
-            Ok(_) if submission == 3 => NoteState::Gone(Abandoned::Submissions),
-            Ok(wait) if now + wait >= note.expires => NoteState::Gone(Abandoned::Expired),
-            Ok(wait) => NoteState::Waiting { at: now + wait },
+            Ok(_) if note.submissions == 3 => NoteState::Gone(Abandoned::Submissions),
+            Ok((_, wait)) if now + wait >= note.expires => NoteState::Gone(Abandoned::Expired),
+            Ok((_, wait)) => NoteState::Waiting { at: now + wait },
         };
+    }
+
+    /// The process that had messages in hand is gone: they are due since it took them.
+    pub(super) fn reopen(&mut self) {
+        for note in self.proofs.iter_mut().filter(|p| !p.deleted).flat_map(|p| &mut p.messages) {
+            if let NoteState::Leased { until } = note.state {
+                note.state = NoteState::Waiting { at: until - LEASE };
+            }
+        }
     }
 
     /// Everything whose time has come is cleared up.

@@ -49,6 +49,7 @@ pub(super) enum Guess {
 pub(super) enum Fate {
     Taken,
     Failed {
+        submitted: bool,
         retry_after: Duration,
     },
     GivenUp,
@@ -307,7 +308,7 @@ fn fate() -> impl Strategy<Value = Fate> {
     let retry_after = select(vec![0_u64, 0, 5, 60, 600]).prop_map(Duration::from_secs);
     prop_oneof![
         2 => Just(Fate::Taken),
-        3 => retry_after.prop_map(|retry_after| Fate::Failed { retry_after }),
+        3 => (any::<bool>(), retry_after).prop_map(|(submitted, retry_after)| Fate::Failed { submitted, retry_after }),
         1 => Just(Fate::GivenUp),
         4 => Just(Fate::Silence),
     ]

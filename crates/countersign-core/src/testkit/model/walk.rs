@@ -19,7 +19,7 @@ use crate::entropy::Entropy;
 use crate::ids::{MessageId, VerificationId};
 use crate::keys::KeyRing;
 use crate::names::TenantId;
-use crate::outbox::{Abandoned, DeliveryReport, DeliveryResult};
+use crate::outbox::{Abandoned, DeliveryReport, DeliveryResult, Slots};
 use crate::policy::{Caps, Terms};
 use crate::testkit::bench::{ALICE, EngineFixture};
 use crate::testkit::{SeededEntropy, commands, keys};
@@ -52,7 +52,7 @@ struct Submission {
     tenant: TenantId,
     message: MessageId,
     verification: VerificationId,
-    number: u8,
+    number: u32,
 }
 
 /// An answer as it has to be repeated.
@@ -130,6 +130,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             }
             Step::Reopen => {
                 self.fixture.reopen().await;
+                self.model.reopen();
                 self.compare_everything().await
             }
             Step::Spend(spend) => self.spend(*spend).await,
@@ -389,7 +390,8 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
     async fn dispatch(&mut self, fate: Fate) -> Result {
         let mut claimed = Vec::new();
         loop {
-            let batch = self.engine().claim_messages(64, Duration::from_secs(30), self.now()).await?;
+            let batch =
+                self.engine().claim_messages(commands::claim_into(Slots::in_all(64), self.now())).await?;
             if batch.is_empty() {
                 break;
             }
@@ -398,7 +400,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                 tenant: m.tenant,
                 message: m.id,
                 verification: m.verification,
-                number: m.submissions,
+                number: m.attempts,
             }));
         }
         let came: BTreeSet<_> = claimed.iter().map(|s| (s.message, s.number)).collect();
@@ -428,9 +430,9 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                     self.model.taken(message);
                     DeliveryResult::Accepted { provider }
                 }
-                Fate::Failed { retry_after } => {
-                    self.model.not_taken(message, number, Ok(retry_after));
-                    DeliveryResult::Failed { provider: Some(provider), retry_after }
+                Fate::Failed { submitted, retry_after } => {
+                    self.model.not_taken(message, number, Ok((submitted, retry_after)));
+                    DeliveryResult::Failed { provider: Some(provider), submitted, retry_after }
                 }
                 Fate::GivenUp => {
                     let reason = Abandoned::Unknown;
@@ -438,7 +440,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                     DeliveryResult::GivenUp { reason }
                 }
             };
-            reports.push(DeliveryReport { tenant, message, verification, submission: number, result });
+            reports.push(DeliveryReport { tenant, message, verification, attempt: number, result });
         }
         Ok(self.engine().record_deliveries(reports, self.now()).await?)
     }

@@ -212,7 +212,11 @@ impl Caller {
         let tenant = tenant.ok_or_else(|| InvalidConfig::UnknownTenant(merchant.tenant.clone()))?;
         let signing =
             Signing::new(&merchant).map_err(|why| InvalidConfig::Signing { merchant: name.clone(), why })?;
-        let hook = merchant.forward_hook.as_ref().map(|target| services.hooks.connect(target)).transpose();
+        let hook = merchant
+            .forward_hook
+            .as_ref()
+            .map(|target| services.hooks.connect(&target.called("crypterium.proof")))
+            .transpose();
         let hook = hook.map_err(|why| InvalidConfig::Hook { merchant: name.clone(), why })?;
         if let Some(base) = &merchant.email_link {
             let longest = "@".repeat(EMAIL_MAX);

@@ -122,13 +122,15 @@ impl Door {
                     return Err(InvalidConfig::SecretTwice(other.name().to_owned(), name));
                 }
             }
-            let connect = |setting, target: &Option<HookTarget>| {
-                let hook = target.as_ref().map(|target| services.hooks.connect(target)).transpose();
+            let connect = |setting, call, target: &Option<HookTarget>| {
+                let target = target.as_ref().map(|target| target.called(call));
+                let hook = target.map(|target| services.hooks.connect(&target)).transpose();
                 let user_domain = name.clone();
                 hook.map_err(|why| InvalidConfig::Hook { setting, user_domain, why })
             };
-            let register = connect("register_hook", &settings.register_hook)?;
-            let password_reset = connect("password_reset_hook", &settings.password_reset_hook)?;
+            let register = connect("register_hook", "enduserapi.register", &settings.register_hook)?;
+            let password_reset =
+                connect("password_reset_hook", "enduserapi.password_reset", &settings.password_reset_hook)?;
             let key = settings.user_domain.clone();
             callers.insert(key, Arc::new(Caller { tenant, settings, register, password_reset }));
         }

@@ -86,10 +86,13 @@ impl Door {
             find(&name)?;
             let wrong = |hook, why| InvalidConfig::Hook { hook, tenant: name.clone(), why };
             let directory = options.directory_hook.as_ref();
-            let directory = directory.map(|target| services.hooks.connect_lookup(target)).transpose();
+            let directory = directory
+                .map(|target| services.hooks.connect_lookup(&target.called("zap.directory")))
+                .transpose();
             let directory = directory.map_err(|why| wrong("directory_hook", why))?;
             let hook = options.forgot_password_hook.as_ref();
-            let hook = hook.map(|target| services.hooks.connect(target)).transpose();
+            let hook =
+                hook.map(|target| services.hooks.connect(&target.called("zap.forgot_password"))).transpose();
             let hook = hook.map_err(|why| wrong("forgot_password_hook", why))?;
             behaviour.insert(name, (Arc::new(options), directory, hook));
         }

@@ -1,15 +1,23 @@
 //! Rows that cannot be read, and how rows are found.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_core::engine::{IdempotencyClaim, NonceOutcome, StartCommand, StorageError, UserIndex};
-use countersign_core::outbox::MessageState;
-use countersign_core::testkit::bench::{ALICE, BOB, taken, wrong};
+use countersign_core::names::Channel;
+use countersign_core::outbox::{MessageState, Slots};
+use countersign_core::provider::Provider;
+use countersign_core::testkit::RecordingProvider;
+use countersign_core::testkit::bench::{ALICE, BOB, MAIL, taken, wrong};
 use countersign_core::testkit::commands::{directory, nonce};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
 
+use rusqlite::StatementStatus;
+
 use super::{Store, quiet, recipient};
+use crate::sqlite::claim::NEXT_LANE;
+use crate::sqlite::session::Session;
 
 #[tokio::test]
 async fn a_damaged_message_does_not_keep_the_others_waiting() {
@@ -65,6 +73,51 @@ async fn a_batch_that_is_carried_out_again_queues_and_claims_a_message_once() {
     assert_eq!(claimed.len(), 1);
     bench.report(&claimed[0], taken()).await;
     assert_eq!(bench.record(claimed[0].verification).await.messages.len(), 1);
+}
+
+/// 20,000 messages of a tenant whose route hangs.
+///
+/// Shows: F7.
+#[tokio::test]
+async fn f7_a_claim_jumps_over_a_lane_without_a_slot_however_long_it_is() {
+    let bench = Store::bench(quiet());
+    bench.open(ALICE).await;
+    let backlog = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                   INSERT INTO messages (seq, id, lane, due_at, row)
+                   SELECT m.seq + ((n.i + 1000000) << 12), randomblob(16), m.lane, m.due_at, m.row FROM messages m, n";
+    bench.fixture.execute(backlog).await;
+    bench.open(MAIL).await;
+    let phones = RecordingProvider::carrying("phones", &[Channel::Sms]);
+    let left = HashMap::from([(phones.name().clone(), 0)]);
+    let slots = Slots::in_all(100).over(Arc::new(phones.routes()), left);
+    let claimed = bench.claim_into(slots.clone()).await;
+    assert_eq!(claimed.iter().map(|message| message.channel).collect::<Vec<_>>(), [Channel::Email]);
+
+    let steps = |session: &mut Session| {
+        Ok(session.conn.prepare_cached(NEXT_LANE)?.reset_status(StatementStatus::VmStep))
+    };
+    bench.fixture.on_writer(steps).await.unwrap();
+    assert_eq!(bench.claim_into(slots).await, []);
+    let taken = bench.fixture.on_writer(steps).await.unwrap();
+    assert!((1..200).contains(&taken), "{taken} steps");
+    let unread = bench.fixture.on_writer(|session| {
+        let open = "SELECT count(*) FROM messages WHERE due_at IS NOT NULL";
+        Ok(session.conn.query_row(open, (), |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(unread.await, Ok(20_002), "nobody touched them");
+}
+
+/// A store of before there were lanes.
+///
+/// Shows: F7.
+#[tokio::test]
+async fn f7_messages_that_were_queued_before_there_were_lanes_are_claimed() {
+    let mut bench = Store::bench(quiet());
+    bench.open(ALICE).await;
+    bench.open(MAIL).await;
+    bench.fixture.execute("UPDATE messages SET lane = 0").await;
+    bench.fixture.reopen().await;
+    assert_eq!(bench.claim().await.len(), 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What attacks on the first version found, done again: one file for each row of the list, or for each
 //! theme.
 
+mod dispatcher;
 mod e15;
 mod e6;
 mod e7;
@@ -19,4 +20,5 @@ mod f3;
 mod f4;
 mod f8;
 mod f9;
+mod log_lines;
 mod one_tenant;

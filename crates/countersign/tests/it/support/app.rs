@@ -15,8 +15,11 @@ use countersign::service::{Parts, Service};
 use countersign_core::dispatcher::Dispatcher;
 use countersign_core::engine::{Engine, StorageError};
 use countersign_core::keys::KeyRing;
+use countersign_core::outbox::Slots;
 use countersign_core::provider::{RenderedMessage, Routes};
-use countersign_core::testkit::{ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, keys};
+use countersign_core::testkit::{
+    ManualClock, MemoryEngine, RecordingProvider, SeededEntropy, commands, keys,
+};
 use countersign_core::time::{Clock, Timestamp};
 use countersign_http::front::{self, ClientAddr, FrontOptions, TrustedProxies};
 use countersign_http::ops::Readiness;
@@ -228,7 +231,8 @@ impl Drop for TestApp {
         // A thread of its own: this one may be inside a runtime.
         let claimed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(engine.claim_messages(1, Duration::from_secs(1), now)).map(|m| m.len())
+            let claim = commands::claim_into(Slots::in_all(1), now);
+            runtime.block_on(engine.claim_messages(claim)).map(|messages| messages.len())
         });
         assert_eq!(claimed.join().unwrap(), Ok(0), "the test did not look at a message that was queued");
     }

@@ -13,7 +13,7 @@ use countersign_core::engine::{
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
-use countersign_core::outbox::{DeliveryReport, Message};
+use countersign_core::outbox::{ClaimCommand, DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
 
@@ -45,7 +45,7 @@ unavailable! {
     recipient(&TenantId, &RecipientKey) -> RecipientLedger;
     release(RecipientCommand) -> bool;
     erase(RecipientCommand) -> u32;
-    claim_messages(u32, Duration, Timestamp) -> Vec<Message>;
+    claim_messages(ClaimCommand) -> Vec<Message>;
     record_deliveries(Vec<DeliveryReport>, Timestamp) -> ();
     sweep(u32, Timestamp) -> SweepReport;
     probe(Timestamp) -> ();

@@ -1,13 +1,16 @@
 //! The dispatcher over two providers: which one gets a message, and what follows from their answers.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod outage;
+mod slots;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::dispatcher::{Dispatcher, Pace};
 use countersign_core::engine::Engine;
-use countersign_core::names::{Channel, ProviderName};
+use countersign_core::names::{Channel, ProviderName, TenantId};
 use countersign_core::outbox::{Abandoned, Message, MessageState};
 use countersign_core::provider::{
     DeliveryError, DeliveryErrorKind as Kind, Provider, RenderedMessage, Retry, Route, Routes, Submitted,
@@ -22,7 +25,7 @@ use countersign_core::verification::Verification;
 struct Outbox {
     engine: Arc<MemoryEngine>,
     clock: Arc<ManualClock>,
-    dispatcher: Dispatcher,
+    dispatcher: Arc<Dispatcher>,
     first: Arc<RecordingProvider>,
     second: Arc<RecordingProvider>,
     queued: Verification,
@@ -44,7 +47,7 @@ impl Outbox {
         let owner = tenant("t");
         let start = commands::start(&owner.id, "+12125550123", clock.now(), [1; 32]);
         let queued = opened(fresh(engine.start(start).await.unwrap()));
-        let dispatcher = Dispatcher::new(
+        let dispatcher = Arc::new(Dispatcher::new(
             engine.clone(),
             Arc::new(keys()),
             clock.clone(),
@@ -52,8 +55,24 @@ impl Outbox {
             Arc::new(Templates::builtin()),
             Arc::new(Tenants::from_iter([owner])),
             Pace::default(),
-        );
+        ));
         Self { engine, clock, dispatcher, first, second, queued }
+    }
+
+    /// Another message, of the same tenant, to a number of its own.
+    async fn queue(&self, n: u32) -> Verification {
+        self.queue_for(&self.queued.tenant.clone(), n).await
+    }
+
+    async fn queue_for(&self, tenant: &TenantId, n: u32) -> Verification {
+        let to = format!("+1213555{n:04}");
+        let seed = std::array::from_fn(|at| n.to_le_bytes().get(at).copied().unwrap_or(7));
+        opened(fresh(self.engine.start(commands::start(tenant, &to, self.clock.now(), seed)).await.unwrap()))
+    }
+
+    async fn message_of(&self, verification: &Verification) -> Message {
+        let record = self.engine.verification(&verification.tenant, verification.id).await.unwrap().unwrap();
+        record.messages.into_iter().next_back().unwrap()
     }
 
     async fn message(&self) -> Message {
@@ -118,6 +137,51 @@ async fn without_a_route_a_message_ends_and_says_so() {
     let outbox = Outbox::over(mail_only.clone(), RecordingProvider::new("unused"), mail_only.routes()).await;
     outbox.step_after(Duration::ZERO).await;
     assert_eq!(outbox.message().await.state, MessageState::Abandoned { reason: Abandoned::NoRoute });
+}
+
+/// Panics over one recipient.
+struct Panics(Arc<RecordingProvider>);
+
+#[async_trait]
+impl Provider for Panics {
+    fn name(&self) -> &ProviderName {
+        self.0.name()
+    }
+
+    fn channels(&self) -> &[Channel] {
+        self.0.channels()
+    }
+
+    async fn deliver(&self, message: &RenderedMessage) -> Result<Submitted, DeliveryError> {
+        assert!(message.recipient.expose() != "+12125550123", "a defect");
+        self.0.deliver(message).await
+    }
+}
+
+/// Thirty-nine others were handed over three times each, and all forty ended abandoned.
+///
+/// Shows: E3.
+#[tokio::test]
+async fn e3_a_panic_ends_its_own_message_and_no_other() {
+    let taken = RecordingProvider::new("carrier");
+    let route = Route { provider: Arc::new(Panics(taken.clone())), price_micros: 0 };
+    let outbox = Outbox::over(taken.clone(), taken.clone(), Routes::shared(vec![route])).await;
+    let mut others = Vec::new();
+    for n in 1..40 {
+        others.push(outbox.queue(n).await);
+    }
+    let dispatcher = outbox.dispatcher.clone();
+    let step = tokio::spawn(async move { dispatcher.step().await }).await;
+    assert!(step.is_ok_and(|step| step.is_ok_and(|step| (step.claimed, step.sent) == (40, 39))));
+    for _ in 0..10 {
+        assert_eq!(outbox.step_after(Duration::from_secs(31)).await, 0, "nothing is sent twice");
+    }
+    assert_eq!(taken.sent().len(), 39);
+    assert_eq!(outbox.message().await.state, MessageState::Abandoned { reason: Abandoned::Unknown });
+    for other in others {
+        let message = outbox.message_of(&other).await;
+        assert!(matches!(message.state, MessageState::Sent { .. }) && message.submissions == 1);
+    }
 }
 
 #[tokio::test]
