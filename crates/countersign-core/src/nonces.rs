@@ -6,14 +6,42 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Engine, NonceCommand, NonceOutcome, StorageError};
+use crate::engine::{Engine, NonceCommand, NonceKind, NonceOutcome, StorageError};
 use crate::keys::KeyRing;
 use crate::names::TenantId;
 use crate::time::{Clock, Timestamp};
 
-/// How many nonces of a tenant are kept at the same time, unless told otherwise. At twenty minutes
-/// each that is 800 requests a second.
-pub const BUDGET: u32 = 1_000_000;
+/// How many nonces of a tenant are kept at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NonceBudgets {
+    /// Of requests that say when they were signed.
+    pub dated: u32,
+    /// Of requests that do not.
+    pub undated: u32,
+}
+
+impl Default for NonceBudgets {
+    /// At twenty minutes each, a million are 800 requests a second. At a day each, 200,000 are two.
+    fn default() -> Self {
+        Self { dated: 1_000_000, undated: 200_000 }
+    }
+}
+
+/// A nonce that a request carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Nonce<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// The nonce, unique among all that the tenant spends: a dialect puts its own name in front.
+    pub name: &'a [u8],
+    /// All that was signed: it only tells a repetition from a nonce used twice.
+    pub request: &'a [u8],
+    /// The last instant, this one included, at which the same request would be taken if it came again, by
+    /// [`Clock::wall`]; one that has passed is refused.
+    pub keep_until: Timestamp,
+    /// What it is counted with.
+    pub kind: NonceKind,
+}
 
 /// What all tenants have spent.
 #[derive(Clone)]
@@ -21,44 +49,57 @@ pub struct Nonces {
     engine: Arc<dyn Engine>,
     keys: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
-    budget: u32,
+    budgets: NonceBudgets,
 }
 
 impl std::fmt::Debug for Nonces {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Nonces").field("budget", &self.budget).finish_non_exhaustive()
+        f.debug_struct("Nonces").field("budgets", &self.budgets).finish_non_exhaustive()
     }
 }
 
 impl Nonces {
-    /// Over an engine, with a budget of [`BUDGET`].
+    /// Over an engine, with the usual budgets.
     pub fn new(engine: Arc<dyn Engine>, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) -> Self {
-        Self { engine, keys, clock, budget: BUDGET }
+        Self { engine, keys, clock, budgets: NonceBudgets::default() }
     }
 
-    /// With another budget per tenant.
+    /// With other budgets per tenant.
     #[must_use]
-    pub fn with_budget(self, budget: u32) -> Self {
-        Self { budget, ..self }
+    pub fn with_budgets(self, budgets: NonceBudgets) -> Self {
+        Self { budgets, ..self }
     }
 
-    /// Spends a nonce; `false` when it must not be taken, because it was spent before.
-    ///
-    /// `name` is the nonce, unique among all that the tenant spends: a dialect puts its own name in
-    /// front. `request` is all that was signed: it only tells a repetition from a nonce used twice.
-    /// `keep_until` is the last instant, this one included, at which the same request would be taken
-    /// if it came again, by [`Clock::wall`]; one that has passed is refused. Only hashes are stored, under the installation's key.
+    /// How many are kept per tenant.
+    pub fn budgets(&self) -> NonceBudgets {
+        self.budgets
+    }
+
+    /// Spends a nonce; `false` when its request must not be taken, because it was spent before. Only
+    /// hashes are stored, under the installation's key.
     ///
     /// # Errors
     /// [`StorageError::Overloaded`] also when as many nonces of the tenant are kept as may be: the
     /// request must not be taken then, as no older one is forgotten for it.
-    pub async fn spend(
-        &self,
-        tenant: &TenantId,
-        name: &[u8],
-        request: &[u8],
-        keep_until: Timestamp,
-    ) -> Result<bool, StorageError> {
+    pub async fn spend(&self, nonce: Nonce<'_>) -> Result<bool, StorageError> {
+        self.decide(nonce, true).await
+    }
+
+    /// Whether a nonce could be spent; it still can afterwards. For requests that are answered without
+    /// any effect: remembering them would cost more than they do.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn is_fresh(&self, nonce: Nonce<'_>) -> Result<bool, StorageError> {
+        self.decide(nonce, false).await
+    }
+
+    async fn decide(&self, nonce: Nonce<'_>, keep: bool) -> Result<bool, StorageError> {
+        let Nonce { tenant, name, request, keep_until, kind } = nonce;
+        let budget = match kind {
+            NonceKind::Dated => self.budgets.dated,
+            NonceKind::Undated => self.budgets.undated,
+        };
         let (now, wall) = (self.clock.now(), self.clock.wall());
         // The store remembers it for as long by its own time.
         let kept =
@@ -68,7 +109,9 @@ impl Nonces {
             key: self.keys.lookup_key(tenant, "nonce", name),
             request: self.keys.lookup_key(tenant, "nonce-request", request),
             keep_until: kept,
-            budget: self.budget,
+            kind,
+            budget,
+            keep,
             now,
         };
         match self.engine.spend_nonce(command).await? {
@@ -86,7 +129,7 @@ impl Nonces {
                 Ok(false)
             }
             NonceOutcome::Full => {
-                tracing::error!(%tenant, budget = self.budget, "no more nonces can be kept; the request was refused");
+                tracing::error!(%tenant, budget, ?kind, "no more nonces can be kept; the request was refused");
                 Err(StorageError::Overloaded)
             }
         }
@@ -108,14 +151,23 @@ mod tests {
         (Nonces::new(engine, Arc::new(keys()), clock.clone()), clock)
     }
 
+    fn nonce<'a>(
+        tenant: &'a TenantId,
+        name: &'a [u8],
+        request: &'a [u8],
+        keep_until: Timestamp,
+    ) -> Nonce<'a> {
+        Nonce { tenant, name, request, keep_until, kind: NonceKind::Dated }
+    }
+
     #[tokio::test]
     async fn a_nonce_is_good_once_whatever_comes_with_it() {
         let (nonces, acme) = (nonces().0, tenant("acme").id);
         let until = ManualClock::START + KEPT;
-        assert_eq!(nonces.spend(&acme, b"1", b"request", until).await, Ok(true));
-        assert_eq!(nonces.spend(&acme, b"1", b"request", until).await, Ok(false));
-        assert_eq!(nonces.spend(&acme, b"1", b"another", until + KEPT).await, Ok(false));
-        assert_eq!(nonces.spend(&acme, b"2", b"request", until).await, Ok(true));
+        assert_eq!(nonces.spend(nonce(&acme, b"1", b"request", until)).await, Ok(true));
+        assert_eq!(nonces.spend(nonce(&acme, b"1", b"request", until)).await, Ok(false));
+        assert_eq!(nonces.spend(nonce(&acme, b"1", b"another", until + KEPT)).await, Ok(false));
+        assert_eq!(nonces.spend(nonce(&acme, b"2", b"request", until)).await, Ok(true));
     }
 
     #[tokio::test]
@@ -124,10 +176,10 @@ mod tests {
         let acme = tenant("acme").id;
         clock.advance(KEPT);
         let until = ManualClock::START + KEPT;
-        assert_eq!(nonces.spend(&acme, b"1", b"", until).await, Ok(true));
+        assert_eq!(nonces.spend(nonce(&acme, b"1", b"", until)).await, Ok(true));
         clock.advance(Duration::from_millis(1));
-        assert_eq!(nonces.spend(&acme, b"1", b"", until).await, Ok(false));
-        assert_eq!(nonces.spend(&acme, b"2", b"", until).await, Ok(false));
+        assert_eq!(nonces.spend(nonce(&acme, b"1", b"", until)).await, Ok(false));
+        assert_eq!(nonces.spend(nonce(&acme, b"2", b"", until)).await, Ok(false));
     }
 
     /// A store that had seen tomorrow took every nonce for one whose time was over, for months.
@@ -150,9 +202,22 @@ mod tests {
 
     #[tokio::test]
     async fn one_over_the_budget_is_told_so() {
-        let (nonces, acme) = (nonces().0.with_budget(1), tenant("acme").id);
+        let (nonces, acme) =
+            (nonces().0.with_budgets(NonceBudgets { dated: 1, undated: 1 }), tenant("acme").id);
         let until = ManualClock::START + KEPT;
-        assert_eq!(nonces.spend(&acme, b"1", b"", until).await, Ok(true));
-        assert_eq!(nonces.spend(&acme, b"2", b"", until).await, Err(StorageError::Overloaded));
+        assert_eq!(nonces.spend(nonce(&acme, b"1", b"", until)).await, Ok(true));
+        assert_eq!(nonces.spend(nonce(&acme, b"2", b"", until)).await, Err(StorageError::Overloaded));
+    }
+
+    #[tokio::test]
+    async fn a_look_keeps_nothing_and_tells_what_was_spent() {
+        let (nonces, acme) =
+            (nonces().0.with_budgets(NonceBudgets { dated: 1, undated: 1 }), tenant("acme").id);
+        let until = ManualClock::START + KEPT;
+        for name in [b"1", b"2", b"1"] {
+            assert_eq!(nonces.is_fresh(nonce(&acme, name, b"", until)).await, Ok(true));
+        }
+        assert_eq!(nonces.spend(nonce(&acme, b"1", b"", until)).await, Ok(true));
+        assert_eq!(nonces.is_fresh(nonce(&acme, b"1", b"", until)).await, Ok(false));
     }
 }

@@ -76,16 +76,44 @@ impl RecipientCaps {
     };
 }
 
+/// From how many open failures of the whole tenant in rolling 24 hours each
+/// [`FailureLevel`](crate::verification::FailureLevel) holds. An open failure is a failed check of a
+/// verification that was not approved in the end. A tenant with many starts has more: 1, 5 and 50 % of
+/// them, if that is above the figure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FailureBudget {
+    /// Somebody should look.
+    pub alert: u32,
+    /// New verifications have longer codes, or fewer guesses.
+    pub raised: u32,
+    /// Besides, few failures hold a recipient.
+    pub severe: u32,
+}
+
+impl FailureBudget {
+    /// `severe`, where it is not named, in terms of `raised`.
+    pub const SEVERE_PER_RAISED: u32 = 10;
+}
+
+impl Default for FailureBudget {
+    /// 10,000 guesses at six digits are a chance of 1 % that one of them hits.
+    fn default() -> Self {
+        Self { alert: 2_000, raised: 10_000, severe: 100_000 }
+    }
+}
+
 /// Every limit that a decision counts against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caps {
     /// Per recipient.
     pub recipient: RecipientCaps,
-    /// New verifications per client address in a rolling hour; `None` counts without refusing.
-    pub client_starts_per_hour: Option<u32>,
-    /// Failed checks of the whole tenant in rolling 24 hours: spraying one guess over many recipients
-    /// beats every limit per recipient. 10,000 are a chance of 1 % a day that one of them hits.
-    pub tenant_failed_checks_per_day: u32,
+    /// New verifications per client address in a rolling hour, not counting those that were approved.
+    pub client_starts_per_hour: u32,
+    /// Whether a start beyond them is refused. A school or a carrier's gateway is one address for
+    /// thousands of people, so that this is for tenants who know that theirs is none.
+    pub client_limit_refuses: bool,
+    /// From how many failed checks of the whole tenant on guessing gets more expensive.
+    pub tenant_failures: FailureBudget,
     /// What the tenant may spend on messages in rolling 24 hours, in millionths of its currency;
     /// `None` is no cap.
     pub tenant_spend_per_day_micros: Option<u64>,
@@ -95,8 +123,9 @@ impl Default for Caps {
     fn default() -> Self {
         Self {
             recipient: RecipientCaps::default(),
-            client_starts_per_hour: Some(20),
-            tenant_failed_checks_per_day: 10_000,
+            client_starts_per_hour: 20,
+            client_limit_refuses: false,
+            tenant_failures: FailureBudget::default(),
             tenant_spend_per_day_micros: None,
         }
     }
@@ -146,6 +175,27 @@ pub struct Terms {
     /// like any other.
     #[cbor(n(11), with = "crate::codec::optional_duration", has_nil)]
     pub same_within: Option<Duration>,
+    /// Whether the wire API's document fixes how long its codes are. They do not get longer then while
+    /// much is guessed at; there are fewer guesses instead.
+    #[n(12)]
+    #[cbor(default)]
+    pub fixed_length: bool,
+    /// How many messages one recipient gets, over all verifications.
+    #[n(13)]
+    #[cbor(default)]
+    pub messages: MessageCaps,
+}
+
+/// How many messages one recipient gets, where the wire API's contract or the tenant says so. They are
+/// counted over all verifications and wire APIs. At most 500 each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct MessageCaps {
+    /// In a rolling hour; `None` for as many as starts and resends allow.
+    #[n(0)]
+    pub per_hour: Option<u16>,
+    /// In rolling 24 hours.
+    #[n(1)]
+    pub per_day: Option<u16>,
 }
 
 impl Default for Terms {
@@ -164,6 +214,8 @@ impl Default for Terms {
             keep_record: Duration::from_secs(30 * 24 * 3600),
             join_within: None,
             same_within: None,
+            fixed_length: false,
+            messages: MessageCaps::default(),
         }
     }
 }
@@ -201,6 +253,8 @@ pub struct TestNumbers {
 pub struct Policy {
     /// What is frozen into each verification.
     pub terms: Terms,
+    /// Whether the tenant names its waiting times itself. Where it does not, a wire API's own hold.
+    pub own_cool_downs: bool,
     /// What is counted across verifications.
     pub caps: Caps,
     /// Whether the caller may bring a code of its own.
@@ -219,6 +273,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             terms: Terms::default(),
+            own_cool_downs: false,
             caps: Caps::default(),
             allow_custom_codes: false,
             allow_short_codes: false,

@@ -104,6 +104,7 @@ impl App {
             tenant: &self.acme,
             of,
             code: code.clone(),
+            only_of_length: false,
             context: Pairs::default(),
             consume: true,
             record_proof: true,

@@ -118,7 +118,7 @@ kinds! {
         "The number of verifications per `client.ip` in an hour is limited."
         "Repeat the request after `retry_after` seconds."
     TenantBudget "tenant-budget" 429 "The tenant's budget is used up"
-        "The tenant's failed checks or its spending in 24 hours have reached their limit. Nothing was sent or compared."
+        "What the tenant's messages cost in 24 hours has reached its limit. Nothing was sent."
         "Find out what uses the budget up; it may be an attack. Repeat the request after `retry_after` seconds."
     Internal "internal" 500 "Something is wrong on our side"
         "The service met a state that it did not expect. It has been logged under the answer's `X-Request-Id`."

@@ -116,6 +116,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     let front = FrontOptions { readiness: readiness.clone(), ..server.front };
     let dispatcher = Arc::clone(&service.dispatcher);
     let beside = server.metrics_beside_api.then(|| metrics.clone());
+    let services = service.services.clone();
     let api = service.router(readiness, beside, dev_routes)?;
 
     // Whoever started the program may have stopped reading: that is no reason to stop serving.
@@ -132,6 +133,7 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
         engine,
         clock,
         dispatcher,
+        services,
         api,
         front,
         metrics,

@@ -10,6 +10,7 @@ use countersign_core::engine::Engine;
 use countersign_core::time::Clock;
 use countersign_http::front::{self, FrontOptions};
 use countersign_http::ops;
+use countersign_http::services::Services;
 use countersign_storage::sqlite::Lost;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::ServiceClock;
-use crate::tasks::{Stop, audit_head, dispatch, keep_running, sweep};
+use crate::tasks::{Stop, audit_head, dispatch, keep_running, sweep, usage};
 
 /// How long the background tasks may take to finish what they are at: longer than any provider's own
 /// time-out. What they cannot finish comes back when its lease runs out.
@@ -39,6 +40,8 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// Hands messages over.
     pub dispatcher: Arc<Dispatcher>,
+    /// Whose counters are watched.
+    pub services: Services,
     /// The API.
     pub api: Router,
     /// How the API's listener behaves.
@@ -122,6 +125,8 @@ impl Node {
         tasks.spawn(keep_running("sweep", stop.clone(), move || {
             sweep::run(Arc::clone(&engine), Arc::clone(&clock), until.clone())
         }));
+        let (services, until) = (self.services.clone(), stop.clone());
+        tasks.spawn(keep_running("usage", stop.clone(), move || usage::run(services.clone(), until.clone())));
         let (metrics, clock, mut until) = (self.metrics.clone(), self.watched_clock.take(), stop.clone());
         tasks.spawn(async move {
             loop {

@@ -81,7 +81,8 @@ impl Service {
             Arc::clone(&entropy),
         );
         let tokens = Tokens::new(Arc::clone(&keys), Arc::clone(&clock), entropy);
-        let nonces = Nonces::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock));
+        let nonces = Nonces::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&clock))
+            .with_budgets(config.nonces);
         let hooks = Arc::new(SignedHooks::new(Arc::clone(&clock)));
         let dispatcher =
             Dispatcher::new(engine, keys, clock, routes, templates, Arc::clone(&tenants), Pace::default());

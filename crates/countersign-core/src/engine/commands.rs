@@ -232,7 +232,7 @@ pub enum Refusal {
         #[cbor(n(0), with = "crate::codec::duration")]
         retry_after: Duration,
     },
-    /// The tenant's budget of failed checks or of money is used up.
+    /// The tenant's messages of the day cost all they may.
     #[n(9)]
     TenantBudget {
         /// How long until there is room.
@@ -274,6 +274,9 @@ pub struct Accepted {
     /// The code, for [`Delivery::Return`]; never stored. With separate codes, the first destination's.
     #[cbor(skip)]
     pub code: Option<Code>,
+    /// Whether the client address had started all it may for the hour; never stored.
+    #[cbor(skip)]
+    pub client_is_over: bool,
 }
 
 /// Accepted, or not.
@@ -292,12 +295,12 @@ pub enum SendOutcome {
 pub enum CheckTarget {
     /// The one of this id.
     Id(VerificationId),
-    /// The one that an address joined last, for a purpose.
+    /// Of those that an address joined last for each of these purposes, the newest that is pending.
     Recipient {
         /// The address.
         identity: RecipientKey,
-        /// The purpose.
-        purpose: Purpose,
+        /// The purposes: at least one.
+        purposes: Vec<Purpose>,
     },
     /// The newest that waits for any of these addresses, or else the newest of all; the guess is for the
     /// codes of these addresses only.
@@ -320,6 +323,9 @@ pub struct CheckCommand {
     pub target: CheckTarget,
     /// The guess.
     pub code: Code,
+    /// Whether a text of another length than the verification's codes is no guess: it is refused then
+    /// and not charged.
+    pub only_of_length: bool,
     /// What the code must be bound to.
     pub context: Option<ContextDigest>,
     /// Whether a right guess ends the verification. If not, it is charged like a wrong one, and the
@@ -360,6 +366,9 @@ pub enum Rejection {
     /// The recipient is held; nothing was compared.
     #[n(6)]
     RecipientHeld,
+    /// It is not as long as the code; nothing was compared.
+    #[n(7)]
+    OtherLength,
 }
 
 /// What a check came to.
@@ -388,13 +397,6 @@ pub enum CheckOutcome {
     /// There is no such verification of this tenant.
     #[n(2)]
     NotFound,
-    /// The tenant's budget of failed checks is used up; nothing was compared.
-    #[n(3)]
-    TenantBudget {
-        /// How long until there is room.
-        #[cbor(n(0), with = "crate::codec::duration")]
-        retry_after: Duration,
-    },
 }
 
 /// Give up.

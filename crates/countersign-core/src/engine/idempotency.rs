@@ -78,14 +78,14 @@ impl Answer for CheckOutcome {
     fn verification(&self) -> Option<&Verification> {
         match self {
             Self::Right { verification } | Self::Rejected { verification, .. } => Some(verification),
-            Self::NotFound | Self::TenantBudget { .. } => None,
+            Self::NotFound => None,
         }
     }
 
     fn verification_mut(&mut self) -> Option<&mut Verification> {
         match self {
             Self::Right { verification } | Self::Rejected { verification, .. } => Some(verification),
-            Self::NotFound | Self::TenantBudget { .. } => None,
+            Self::NotFound => None,
         }
     }
 }

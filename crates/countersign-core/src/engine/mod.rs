@@ -20,7 +20,7 @@ pub use commands::{
     DestinationRequest, EnrolCommand, EnrolOutcome, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
-pub use nonce::{NonceCommand, NonceOutcome, StoredNonce, spend};
+pub use nonce::{NonceCommand, NonceKind, NonceOutcome, StoredNonce, spend};
 pub use user::{NameConflict, NewRow, Proven, PutUser, StoredUser, UserAddress, UserIndex, UserKey};
 
 use crate::audit::{AuditEntry, AuditEvent, SealedHead};
@@ -31,7 +31,7 @@ use crate::outbox::{ClaimCommand, DeliveryReport, Message};
 use crate::policy::RecipientCaps;
 use crate::recipient::RecipientKeys;
 use crate::time::Timestamp;
-use crate::verification::{RecipientLedger, Status, Verification};
+use crate::verification::{RecipientLedger, Status, TenantLedger, Verification};
 
 /// What a caller cannot fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +97,17 @@ pub struct VerificationPage {
     pub found: Vec<Verification>,
     /// The last one looked at, where the query's looks ended before its limit and before the list.
     pub go_on: Option<VerificationId>,
+}
+
+/// What is counted for a tenant as a whole.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TenantUsage {
+    /// Failures, starts and money.
+    pub ledger: TenantLedger,
+    /// Nonces of requests with a time that are kept.
+    pub nonces: u32,
+    /// Nonces of requests without a time that are kept.
+    pub undated_nonces: u32,
 }
 
 /// An administrator's act on one recipient.
@@ -167,6 +178,9 @@ pub trait Engine: Send + Sync + 'static {
         tenant: &TenantId,
         budget: &RecipientKey,
     ) -> Result<RecipientLedger, StorageError>;
+
+    /// What is counted for a tenant; nothing when it has written nothing yet.
+    async fn tenant_usage(&self, tenant: &TenantId) -> Result<TenantUsage, StorageError>;
 
     /// Lifts a recipient's holds; answers whether there was one. The audit entry is written when there was.
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError>;

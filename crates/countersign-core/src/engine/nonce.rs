@@ -3,6 +3,16 @@
 use crate::names::TenantId;
 use crate::time::Timestamp;
 
+/// How long a nonce is kept, which decides what it is counted with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum NonceKind {
+    /// The request says when it was signed: minutes later it is too old to come again.
+    Dated,
+    /// It does not, so that its nonce is kept for long. Counted apart: few such requests could otherwise
+    /// take the place of all others.
+    Undated,
+}
+
 /// Spends a nonce.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NonceCommand {
@@ -14,8 +24,12 @@ pub struct NonceCommand {
     pub request: [u8; 16],
     /// The last instant at which the request would be taken if it came again; this one included.
     pub keep_until: Timestamp,
-    /// How many nonces of the tenant may be kept.
+    /// What it is counted with.
+    pub kind: NonceKind,
+    /// How many nonces of the tenant and kind may be kept.
     pub budget: u32,
+    /// Whether it is kept if it is fresh. A request that changes nothing need not be remembered.
+    pub keep: bool,
     /// When.
     pub now: Timestamp,
 }
@@ -43,12 +57,14 @@ pub struct StoredNonce {
     pub request: [u8; 16],
     /// The last instant at which it is kept.
     pub keep_until: Timestamp,
+    /// What it is counted with.
+    pub kind: NonceKind,
 }
 
 impl StoredNonce {
     /// What is kept when a command comes to [`NonceOutcome::Fresh`].
     pub const fn new(command: &NonceCommand) -> Self {
-        Self { request: command.request, keep_until: command.keep_until }
+        Self { request: command.request, keep_until: command.keep_until, kind: command.kind }
     }
 
     /// Whether it has run out at `now`. It may be forgotten then, and counts until it is.
@@ -57,8 +73,9 @@ impl StoredNonce {
     }
 }
 
-/// Decides about a nonce, given what is stored under its key and how many rows of the tenant there
-/// are. On [`NonceOutcome::Fresh`] the engine writes [`StoredNonce::new`], over what stood there.
+/// Decides about a nonce, given what is stored under its key and how many rows of the tenant and its kind
+/// there are. On [`NonceOutcome::Fresh`] the engine writes [`StoredNonce::new`] over what stood there, if
+/// the command says to keep it.
 pub fn spend(stored: Option<&StoredNonce>, rows: u32, command: &NonceCommand) -> NonceOutcome {
     if let Some(live) = stored.filter(|stored| !stored.is_over(command.now)) {
         return NonceOutcome::Seen { same_request: live.request == command.request };
@@ -67,7 +84,8 @@ pub fn spend(stored: Option<&StoredNonce>, rows: u32, command: &NonceCommand) ->
         return NonceOutcome::Over;
     }
     // What has run out makes room for its successor.
-    if stored.is_none() && rows >= command.budget {
+    let makes_room = stored.is_some_and(|stored| stored.kind == command.kind);
+    if command.keep && !makes_room && rows >= command.budget {
         return NonceOutcome::Full;
     }
     NonceOutcome::Fresh

@@ -8,7 +8,7 @@ use crate::audit::AuditEvent;
 use crate::code::Code;
 use crate::engine::{
     CancelCommand, CheckCommand, CheckTarget, Delivery, DestinationRequest, IdempotencyClaim, Intent,
-    NonceCommand, RecipientCommand, ResendCommand, StartCommand, UserAddress, UserKey,
+    NonceCommand, NonceKind, RecipientCommand, ResendCommand, StartCommand, UserAddress, UserKey,
 };
 use crate::entropy::Seed;
 use crate::ids::VerificationId;
@@ -84,7 +84,9 @@ pub fn nonce(tenant: &TenantId, key: u8, keep_until: Timestamp, now: Timestamp) 
         key: [key; 16],
         request: [key; 16],
         keep_until,
-        budget: crate::nonces::BUDGET,
+        kind: NonceKind::Dated,
+        budget: crate::nonces::NonceBudgets::default().dated,
+        keep: true,
         now,
     }
 }
@@ -136,6 +138,7 @@ pub fn check(tenant: &TenantId, target: CheckTarget, code: Code, now: Timestamp)
         tenant: tenant.clone(),
         target,
         code,
+        only_of_length: false,
         context: None,
         consume: true,
         record_proof: false,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::limits::Limits;
 use super::resend::RunningState;
-use super::{Changes, Decision, Destination, DropMessages, Status, StoredRecipient, Verification};
+use super::{
+    Changes, Decision, Destination, DropMessages, FailureLevel, Status, StoredRecipient, Verification,
+};
 use crate::audit::AuditEvent;
 use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Proven, Rejection};
 use crate::keys::KeyRing;
@@ -15,12 +17,12 @@ use crate::outbox::Abandoned;
 use crate::policy::CodeSharing;
 
 /// Decides a check.
-pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Decision<CheckOutcome> {
+pub fn check(mut state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Decision<CheckOutcome> {
     let now = command.now;
     // By its id, another wire API's verification is an unknown one.
     let by_id = matches!(command.target, CheckTarget::Id(_));
     let theirs = |v: &Verification| v.tenant == command.tenant && (!by_id || v.dialect == command.dialect);
-    let Some(mut verification) = state.verification.filter(theirs) else {
+    let Some(mut verification) = state.verification.take().filter(theirs) else {
         return Decision::unchanged(CheckOutcome::NotFound);
     };
     let window = now.until(verification.expires_at);
@@ -45,8 +47,8 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
     if let Some(retry_after) = limits.hold() {
         return Decision::unchanged(rejected(&verification, Rejection::RecipientHeld, retry_after));
     }
-    if let Some(retry_after) = limits.tenant_wait() {
-        return Decision::unchanged(CheckOutcome::TenantBudget { retry_after });
+    if command.only_of_length && command.code.expose().len() != usize::from(verification.terms.code.length) {
+        return Decision::unchanged(rejected(&verification, Rejection::OtherLength, Duration::ZERO));
     }
     let candidates: Vec<Destination> =
         verification.destinations.iter().filter(|d| is_meant(d, &command.target)).cloned().collect();
@@ -79,6 +81,12 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
         limits.record_success(&matching.iter().map(|d| d.budget).collect::<Vec<_>>());
         if command.consume {
             ends = Some(Status::Approved);
+            limits.give_back(&std::mem::take(&mut verification.failures));
+            if let Some(client) = verification.client
+                && state.ledgers.client.give_back(verification.created_at)
+            {
+                changes.client = Some((client, state.ledgers.client));
+            }
             if command.record_proof {
                 changes.proven = proven(&verification, &matching);
             }
@@ -88,6 +96,15 @@ pub fn check(state: RunningState, command: &CheckCommand, keys: &KeyRing) -> Dec
     } else {
         if limits.record_failure() {
             changes.audit.push(held(&verification, now));
+        }
+        // A guess at what proves nobody takes nothing from anybody, whatever it costs to make.
+        let proves_nobody = verification.is_test()
+            || verification.pretended
+            || candidates.iter().all(|d| d.recipient == StoredRecipient::Nobody);
+        if !proves_nobody {
+            verification.failures.push(now);
+            let entered = limits.record_tenant_failure();
+            changes.audit.extend(entered.map(|level| failures(&verification, level, now)));
         }
         ends = last.then_some(Status::Exhausted);
     }
@@ -122,12 +139,13 @@ fn is_meant(destination: &Destination, target: &CheckTarget) -> bool {
     }
 }
 
-/// Of the verifications that several addresses joined last, the one that a guess for any of them is for: the
-/// newest that waits for it, or else the newest of all.
+/// Of the verifications that several addresses, or one for several purposes, joined last, the one that a guess
+/// for any of them is for: the newest that waits for it, or else the newest of all. One guess is for one
+/// verification: otherwise it would be charged, or compared, more than once.
 pub fn newest(found: impl IntoIterator<Item = Verification>, command: &CheckCommand) -> Option<Verification> {
     let waits =
         |v: &Verification| v.dialect == command.dialect && v.status_at(command.now) == Status::Pending;
-    found.into_iter().max_by_key(|verification| (waits(verification), verification.id))
+    found.into_iter().max_by_key(|verification| (waits(verification), verification.created_at, verification.id))
 }
 
 /// What the right code proves, with the users it was asked for: the addresses that it was handed out for.
@@ -142,6 +160,17 @@ fn proven(verification: &Verification, matching: &[&Destination]) -> Vec<Proven>
         .collect();
     proven.dedup();
     proven
+}
+
+/// The tenant's failures reached a level.
+fn failures(verification: &Verification, level: FailureLevel, now: crate::time::Timestamp) -> AuditEvent {
+    AuditEvent {
+        at: now,
+        tenant: Some(verification.tenant.clone()),
+        actor: "system".to_owned(),
+        action: "tenant.failures".to_owned(),
+        subject: level.as_str().to_owned(),
+    }
 }
 
 fn held(verification: &Verification, now: crate::time::Timestamp) -> AuditEvent {

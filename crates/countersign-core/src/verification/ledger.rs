@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
-use crate::policy::{Caps, RecipientCaps};
+use super::failures::{self, FailureLevel};
+use crate::policy::{Caps, FailureBudget, MessageCaps, RecipientCaps};
 use crate::time::Timestamp;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How many messages of a day are remembered: more than any cap allows, and few enough for a row.
+const MOST_SENDS: u32 = 500;
 
 /// Finds the ledger of a client address (of a tenant): keyed, like recipients.
 pub type ClientKey = [u8; 16];
@@ -88,6 +92,14 @@ impl Buckets {
         match self.sums.last_mut() {
             Some((number, sum)) if *number >= current => *sum = sum.saturating_add(amount),
             _ => self.sums.push((current, amount)),
+        }
+    }
+
+    /// Takes back what was added at an instant, as far as it still counts.
+    fn take(&mut self, amount: u64, added_at: Timestamp) {
+        let bucket = Self::number(added_at);
+        if let Some((_, sum)) = self.sums.iter_mut().rev().find(|(number, _)| *number == bucket) {
+            *sum = sum.saturating_sub(amount);
         }
     }
 
@@ -193,6 +205,12 @@ impl RecipientLedger {
         hour.max(day)
     }
 
+    /// How long until another message has room; `None` when it has now.
+    pub fn wait_for_send(&self, caps: &MessageCaps, now: Timestamp) -> Option<Duration> {
+        let wait = |cap: Option<u16>, window| self.sends.wait_for_room(u32::from(cap?), window, now);
+        wait(caps.per_hour, HOUR).max(wait(caps.per_day, DAY))
+    }
+
     /// How long until another code may be handed back; `None` when it may now.
     pub fn wait_for_return(&self, caps: &RecipientCaps, now: Timestamp) -> Option<Duration> {
         self.returns.wait_for_room(caps.returns_per_hour, HOUR, now)
@@ -205,7 +223,7 @@ impl RecipientLedger {
 
     /// Counts a message.
     pub(super) fn record_send(&mut self, now: Timestamp) {
-        self.sends.record(now, DAY, 500); // no cap reads it; the bound is for the row's size
+        self.sends.record(now, DAY, MOST_SENDS);
     }
 
     /// Counts a code handed back to the caller.
@@ -260,13 +278,20 @@ pub struct ClientLedger {
 }
 
 impl ClientLedger {
-    /// How long until another start has room; `None` when it has now or nothing is enforced.
+    /// How long until another start has room; `None` when it has now.
     pub fn wait_for_start(&self, caps: &Caps, now: Timestamp) -> Option<Duration> {
-        self.starts.wait_for_room(caps.client_starts_per_hour?, HOUR, now)
+        self.starts.wait_for_room(caps.client_starts_per_hour, HOUR, now)
     }
 
     pub(super) fn record_start(&mut self, caps: &Caps, now: Timestamp) {
-        self.starts.record(now, HOUR, caps.client_starts_per_hour.unwrap_or(100));
+        self.starts.record(now, HOUR, caps.client_starts_per_hour);
+    }
+
+    /// An approval gives the start of its verification back: who proves an address is no flood. `true`
+    /// when it still counted.
+    pub(super) fn give_back(&mut self, started_at: Timestamp) -> bool {
+        let place = self.starts.0.iter().rposition(|at| *at == started_at);
+        place.map(|index| self.starts.0.remove(index)).is_some()
     }
 
     /// When nothing in here counts any longer.
@@ -278,27 +303,40 @@ impl ClientLedger {
 /// What is counted for a tenant as a whole.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
 pub struct TenantLedger {
-    #[n(0)]
-    failed_checks: Buckets,
+    // Number 0 was all failed checks, those of approved verifications included.
     #[n(1)]
     spend_micros: Buckets,
+    #[n(2)]
+    #[cbor(default)]
+    open_failures: Buckets,
+    #[n(3)]
+    #[cbor(default)]
+    starts: Buckets,
+    /// The level that was told last, so that each entering is told once.
+    #[n(4)]
+    #[cbor(default)]
+    told: FailureLevel,
 }
 
 impl TenantLedger {
-    /// Failed checks in the last 24 hours.
-    pub fn failed_checks(&self, now: Timestamp) -> u64 {
-        self.failed_checks.sum(now)
+    /// Failed checks in the last 24 hours of verifications that have not been approved.
+    pub fn open_failures(&self, now: Timestamp) -> u64 {
+        self.open_failures.sum(now)
+    }
+
+    /// New verifications in the last 24 hours.
+    pub fn starts(&self, now: Timestamp) -> u64 {
+        self.starts.sum(now)
+    }
+
+    /// How much is guessed without success.
+    pub fn level(&self, budget: &FailureBudget, now: Timestamp) -> FailureLevel {
+        failures::level(self.open_failures(now), self.starts(now), budget)
     }
 
     /// Millionths of the tenant's currency spent in the last 24 hours.
     pub fn spend_micros(&self, now: Timestamp) -> u64 {
         self.spend_micros.sum(now)
-    }
-
-    /// How long until the failure budget has room; `None` when it has now.
-    pub fn wait_for_check(&self, caps: &Caps, now: Timestamp) -> Option<Duration> {
-        let full = self.failed_checks(now) >= u64::from(caps.tenant_failed_checks_per_day);
-        full.then(|| self.failed_checks.wait(now))
     }
 
     /// How long until `cost` fits under the spend cap; `None` when it does now.
@@ -307,8 +345,33 @@ impl TenantLedger {
         (self.spend_micros(now).saturating_add(cost_micros) > cap).then(|| self.spend_micros.wait(now))
     }
 
+    pub(super) fn record_start(&mut self, now: Timestamp) {
+        self.starts.add(1, now);
+    }
+
     pub(super) fn record_failure(&mut self, now: Timestamp) {
-        self.failed_checks.add(1, now);
+        self.open_failures.add(1, now);
+    }
+
+    /// An approval gives back the failures of its verification: whoever mistypes and then proves the
+    /// address was not guessing.
+    pub(super) fn give_back(&mut self, failures: impl Iterator<Item = Timestamp>) {
+        failures.for_each(|at| self.open_failures.take(1, at));
+    }
+
+    /// The level that has been entered and not been told yet. A level is told again only after half of
+    /// its failures are gone: a count that wavers around a figure is one event.
+    pub(super) fn tell(&mut self, budget: &FailureBudget, now: Timestamp) -> Option<FailureLevel> {
+        let (failures, starts) = (self.open_failures(now), self.starts(now));
+        let level = failures::level(failures, starts, budget);
+        if level > self.told {
+            self.told = level;
+            return Some(level);
+        }
+        if failures < failures::threshold(self.told, starts, budget) / 2 {
+            self.told = level;
+        }
+        None
     }
 
     pub(super) fn record_spend(&mut self, cost_micros: u64, now: Timestamp) {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Changes, RecipientLedger, TenantLedger, Verification};
+use super::{Changes, FailureLevel, RecipientLedger, TenantLedger, Verification};
 use crate::engine::{Delivery, Refusal};
 use crate::keys::RecipientKey;
-use crate::policy::{Caps, RecipientCaps};
+use crate::policy::{Caps, RecipientCaps, Terms};
 use crate::time::Timestamp;
 
 /// The ledgers that a decision reads and charges. Two addresses with one budget (aliases of one
@@ -14,6 +14,10 @@ use crate::time::Timestamp;
 pub(super) struct Limits {
     caps: Caps,
     now: Timestamp,
+    /// What is said of the tenant before this decision.
+    level: FailureLevel,
+    /// Whether the tenant counts what happens: what proves nobody is charged to no tenant.
+    test: bool,
     recipients: BTreeMap<RecipientKey, RecipientLedger>,
     tenant: TenantLedger,
     touched: bool,
@@ -29,27 +33,38 @@ impl Limits {
         tenant: TenantLedger,
         now: Timestamp,
     ) -> Self {
+        let mut level = tenant.level(&caps.tenant_failures, now);
         if test {
             caps.recipient = RecipientCaps::TEST_NUMBERS;
+            level = FailureLevel::Normal;
         }
-        Self { caps, now, recipients: recipients.collect(), tenant, touched: false, tenant_touched: false }
+        Self {
+            caps,
+            now,
+            level,
+            test,
+            recipients: recipients.collect(),
+            tenant,
+            touched: false,
+            tenant_touched: false,
+        }
+    }
+
+    /// How much is guessed at this tenant's codes, as far as it concerns this decision.
+    pub(super) fn level(&self) -> FailureLevel {
+        self.level
     }
 
     /// The longest hold of any of the recipients.
     pub(super) fn hold(&self) -> Option<Duration> {
-        let hold = |ledger: &RecipientLedger| ledger.hold(&self.caps.recipient, self.now);
+        let caps = self.caps.recipient.at(self.level);
+        let hold = |ledger: &RecipientLedger| ledger.hold(&caps, self.now);
         self.recipients.values().filter_map(hold).map(super::Hold::retry_after).max()
     }
 
-    /// How long the tenant's budget of failed checks has no room.
-    pub(super) fn tenant_wait(&self) -> Option<Duration> {
-        self.tenant.wait_for_check(&self.caps, self.now)
-    }
-
     /// A code that could not be checked is not sent.
-    pub(super) fn refuse_anything(&self) -> Option<Refusal> {
-        let held = self.hold().map(|retry_after| Refusal::RecipientHeld { retry_after });
-        held.or_else(|| self.tenant_wait().map(|retry_after| Refusal::TenantBudget { retry_after }))
+    pub(super) fn refuse_held(&self) -> Option<Refusal> {
+        self.hold().map(|retry_after| Refusal::RecipientHeld { retry_after })
     }
 
     /// The caps on new verifications, of every recipient.
@@ -70,6 +85,16 @@ impl Limits {
             Delivery::Return => ledger.wait_for_return(&self.caps.recipient, self.now),
             Delivery::Send | Delivery::Pretend => ledger.wait_for_start(&self.caps.recipient, self.now),
         }
+    }
+
+    /// The caps on messages that the caller's API promises, of every recipient.
+    pub(super) fn refuse_messages(&self, delivery: Delivery, terms: &Terms) -> Option<Refusal> {
+        if delivery == Delivery::Return || self.test {
+            return None;
+        }
+        let wait = |ledger: &RecipientLedger| ledger.wait_for_send(&terms.messages, self.now);
+        let wait = self.recipients.values().filter_map(wait).max();
+        wait.map(|retry_after| Refusal::RecipientLimit { retry_after })
     }
 
     /// The running verification's own limits on another send. A code that is returned waits for no
@@ -97,8 +122,12 @@ impl Limits {
         }
     }
 
-    /// Charges every recipient for a new verification.
+    /// Charges every recipient for a new verification, and counts it to the tenant where it can be proven.
     pub(super) fn record_opening(&mut self, delivery: Delivery) {
+        if !self.test && delivery != Delivery::Pretend {
+            self.tenant.record_start(self.now);
+            self.tenant_touched = true;
+        }
         let keys: Vec<RecipientKey> = self.recipients.keys().copied().collect();
         self.record_joining(delivery, &keys);
     }
@@ -137,15 +166,29 @@ impl Limits {
         }
     }
 
-    /// Charges a failed check to every recipient and to the tenant; `true` when it put one on hold.
+    /// Charges a failed check to every recipient; `true` when it put one on hold.
     pub(super) fn record_failure(&mut self) -> bool {
-        (self.touched, self.tenant_touched) = (true, true);
-        self.tenant.record_failure(self.now);
+        self.touched = true;
         let mut newly_held = false;
         for ledger in self.recipients.values_mut() {
             newly_held |= ledger.record_failure(&self.caps.recipient, self.now);
         }
         newly_held
+    }
+
+    /// Charges a failed check to the tenant; the level that it enters by it.
+    pub(super) fn record_tenant_failure(&mut self) -> Option<FailureLevel> {
+        self.tenant_touched = true;
+        self.tenant.record_failure(self.now);
+        self.tenant.tell(&self.caps.tenant_failures, self.now)
+    }
+
+    /// Takes back the tenant's failures of a verification that is approved.
+    pub(super) fn give_back(&mut self, failures: &[Timestamp]) {
+        if !failures.is_empty() {
+            self.tenant_touched = true;
+            self.tenant.give_back(failures.iter().copied());
+        }
     }
 
     /// Ends the row of failures of the given recipients.

@@ -12,6 +12,7 @@
 pub mod cancel;
 pub mod check;
 pub mod enrol;
+mod failures;
 mod issue;
 mod ledger;
 mod limits;
@@ -24,6 +25,7 @@ mod tests;
 
 use minicbor::{Decode, Encode};
 
+pub use failures::{FailureLevel, level};
 pub use ledger::{ClientKey, ClientLedger, Hold, Ledgers, RecipientLedger, TenantLedger, Windows};
 pub use sealed::Disclosed;
 pub(crate) use sealed::disclose;
@@ -195,6 +197,14 @@ pub struct Verification {
     #[n(19)]
     #[cbor(default, with = "minicbor::bytes")]
     pub sent_for: Option<[u8; 16]>,
+    /// When it failed checks that count against its tenant; an approval gives them back.
+    #[n(20)]
+    #[cbor(default)]
+    pub failures: Vec<Timestamp>,
+    /// The client address that started it, where the caller told one.
+    #[cbor(n(21), with = "minicbor::bytes")]
+    #[cbor(default)]
+    pub client: Option<ClientKey>,
 }
 
 impl Verification {

@@ -12,7 +12,7 @@ use crate::keys::KeyRing;
 pub struct RunningState {
     /// The verification, if there is one.
     pub verification: Option<Verification>,
-    /// The ledgers: one per destination of it, and the tenant's.
+    /// The ledgers: one per destination of it, that of the client that started it, and the tenant's.
     pub ledgers: Ledgers,
 }
 
@@ -54,8 +54,9 @@ pub fn resend(
     // What was pretended is pretended again, whoever asks: same work, same answer, nobody is reached.
     let delivery = if running.pretended { Delivery::Pretend } else { command.delivery };
     let refusal = limits
-        .refuse_anything()
+        .refuse_held()
         .or_else(|| limits.refuse_sending(&running, delivery))
+        .or_else(|| limits.refuse_messages(delivery, &running.terms))
         .or_else(|| limits.refuse_cost(delivery, command.cost_micros));
     if let Some(refusal) = refusal {
         return refused(refusal);

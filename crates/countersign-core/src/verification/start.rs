@@ -38,7 +38,7 @@ pub struct StartState {
 
 /// Decides a start.
 ///
-/// In order: holds and the tenant's budget; a running verification, which sends again, waits, or gives
+/// In order: holds; a running verification, which sends again, waits, or gives
 /// way (it has another context or code, or is older than the command's terms allow); then the caps on
 /// new ones.
 ///
@@ -58,7 +58,7 @@ pub fn start(
         state.ledgers.tenant,
         now,
     );
-    if let Some(refusal) = limits.refuse_anything() {
+    if let Some(refusal) = limits.refuse_held() {
         return Ok(refused(refusal));
     }
 
@@ -250,9 +250,13 @@ fn refuse_by_intent(latest: &[Verification], command: &StartCommand) -> Option<R
 }
 
 fn refuse_opening(limits: &Limits, command: &StartCommand, client: &super::ClientLedger) -> Option<Refusal> {
-    let client_wait = command.client.and_then(|_| client.wait_for_start(&command.caps, command.now));
+    let client_wait = command
+        .client
+        .filter(|_| command.caps.client_limit_refuses)
+        .and_then(|_| client.wait_for_start(&command.caps, command.now));
     limits
         .refuse_opening(command.delivery)
+        .or_else(|| limits.refuse_messages(command.delivery, &command.terms))
         .or(client_wait.map(|retry_after| Refusal::ClientLimit { retry_after }))
         .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros))
 }
@@ -291,7 +295,7 @@ fn open(
         created_at: now,
         expires_at: now + command.terms.window,
         ended_at: None,
-        terms: command.terms.clone(),
+        terms: command.terms.clone().at(limits.level(), command.custom_code.as_ref()),
         sends_used: 0,
         last_send_at: None,
         checks_used: 0,
@@ -302,6 +306,8 @@ fn open(
         test: command.is_test(),
         pretended: command.delivery == Delivery::Pretend,
         sent_for: sent_for(command, issuer.keys),
+        failures: Vec::new(),
+        client: command.client,
     };
     opened.metadata = seal_metadata(&opened, &command.metadata, issuer);
     for (request, owner) in command.destinations.iter().zip(owners) {
@@ -311,7 +317,9 @@ fn open(
         .map(|(index, request)| Addressed { index, channel: request.channel })
         .collect();
     let codes = issuer.issue(&mut opened, &to, command.custom_code.as_ref())?;
+    let mut client_is_over = false;
     if let Some(key) = command.client {
+        client_is_over = client.wait_for_start(&command.caps, now).is_some();
         client.record_start(&command.caps, now);
         changes.client = Some((key, client));
     }
@@ -323,7 +331,10 @@ fn open(
     );
     limits.write_into(&mut changes);
     changes.messages = codes.messages;
-    let outcome = accepted(AcceptedKind::Opened, &opened, command.delivery, codes.code);
+    let mut outcome = accepted(AcceptedKind::Opened, &opened, command.delivery, codes.code);
+    if let SendOutcome::Accepted(accepted) = &mut outcome {
+        accepted.client_is_over = client_is_over;
+    }
     changes.verifications.push(opened);
     Ok(Decision { outcome, changes })
 }
@@ -386,6 +397,7 @@ fn send_again(
     let full = base.destinations.len() + joining.len() > MAX_DESTINATIONS;
     let refusal = limits
         .refuse_joining(command.delivery, &joining_budgets)
+        .or_else(|| limits.refuse_messages(command.delivery, &command.terms))
         .or(full.then(|| Refusal::SendsExhausted { retry_after: now.until(base.expires_at) }))
         .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros));
     if let Some(refusal) = refusal {
@@ -417,9 +429,19 @@ pub(super) fn accepted(
     code: crate::code::Code,
 ) -> SendOutcome {
     let code = (delivery == Delivery::Return).then_some(code);
-    SendOutcome::Accepted(Box::new(Accepted { kind, verification: verification.snapshot(), code }))
+    SendOutcome::Accepted(Box::new(Accepted {
+        kind,
+        verification: verification.snapshot(),
+        code,
+        client_is_over: false,
+    }))
 }
 
 fn accepted_without_code(kind: AcceptedKind, verification: &Verification) -> SendOutcome {
-    SendOutcome::Accepted(Box::new(Accepted { kind, verification: verification.snapshot(), code: None }))
+    SendOutcome::Accepted(Box::new(Accepted {
+        kind,
+        verification: verification.snapshot(),
+        code: None,
+        client_is_over: false,
+    }))
 }

@@ -12,12 +12,12 @@ use crate::audit::AuditEvent;
 use crate::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, DestinationRequest,
     Engine, IdempotencyClaim, Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
-    StartCommand, StorageError, UserAddress, UserKey, VerificationPage, VerificationRecord,
+    StartCommand, StorageError, TenantUsage, UserAddress, UserKey, VerificationPage, VerificationRecord,
 };
 use crate::entropy::Entropy;
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
-use crate::names::{Channel, Purpose, TenantId};
+use crate::names::{Channel, DialectName, Purpose, TenantId};
 use crate::pairs::Pairs;
 use crate::policy::{Caps, RecipientCaps};
 use crate::provider::Routes;
@@ -90,7 +90,15 @@ impl Verifications {
         &self,
         Prepared(command): Prepared,
     ) -> Result<Idempotent<SendOutcome>, StorageError> {
-        self.engine.start(command).await
+        let tenant = command.tenant.clone();
+        let outcome = self.engine.start(command).await?;
+        if let Idempotent::Fresh { outcome: SendOutcome::Accepted(accepted), .. } = &outcome
+            && accepted.client_is_over
+        {
+            metrics::counter!("countersign_starts_over_client_limit_total", "tenant" => tenant.to_string())
+                .increment(1);
+        }
+        Ok(outcome)
     }
 
     /// Completes a start that is to be decided together with something else: see [`Directory::enrol`].
@@ -234,10 +242,16 @@ impl Verifications {
             }
             CheckOf::Address(recipient, purpose) => {
                 let identity = recipient.keys(&tenant.id, &self.keys).identity;
-                (CheckTarget::Recipient { identity, purpose }, recipient.is_test(&tenant.policy))
+                let target = CheckTarget::Recipient { identity, purposes: vec![purpose] };
+                (target, recipient.is_test(&tenant.policy))
+            }
+            CheckOf::AnyPurpose(recipient, purposes) => {
+                let identity = recipient.keys(&tenant.id, &self.keys).identity;
+                (CheckTarget::Recipient { identity, purposes }, recipient.is_test(&tenant.policy))
             }
             CheckOf::Nobody(name, purpose) => {
-                (CheckTarget::Recipient { identity: self.nobody(tenant, name).identity, purpose }, false)
+                let identity = self.nobody(tenant, name).identity;
+                (CheckTarget::Recipient { identity, purposes: vec![purpose] }, false)
             }
         };
         let command = CheckCommand {
@@ -245,6 +259,7 @@ impl Verifications {
             tenant: tenant.id.clone(),
             target,
             code: request.code,
+            only_of_length: request.only_of_length,
             context: self.context(tenant, &request.context),
             consume: request.consume,
             record_proof: request.record_proof,
@@ -253,6 +268,27 @@ impl Verifications {
             idempotency: self.claim(&tenant.id, request.idempotency),
         };
         self.engine.check(command).await
+    }
+
+    /// Whether a guess at an address' code for a purpose would be compared with anything now. A look, on
+    /// which nothing may depend but whether the guess is worth remembering.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn takes_guesses(
+        &self,
+        tenant: &Tenant,
+        dialect: &DialectName,
+        recipient: &Recipient,
+        purpose: &Purpose,
+    ) -> Result<bool, StorageError> {
+        // One is pending per purpose and wire API at most.
+        let pending = self.list(tenant, Some(recipient), Some(Status::Pending), None, 50).await?;
+        if !pending.iter().any(|v| v.purpose == *purpose && v.dialect == *dialect) {
+            return Ok(false);
+        }
+        let (ledger, caps) = self.recipient(tenant, recipient).await?;
+        Ok(ledger.hold(&caps, self.clock.now()).is_none())
     }
 
     /// Gives up.
@@ -333,7 +369,29 @@ impl Verifications {
     ) -> Result<(RecipientLedger, RecipientCaps), StorageError> {
         let keys = recipient.keys(&tenant.id, &self.keys);
         let ledger = self.engine.recipient(&tenant.id, &keys.budget).await?;
-        Ok((ledger, caps(tenant, recipient.is_test(&tenant.policy)).recipient))
+        Ok((ledger, self.caps_in_force(tenant, recipient).await?))
+    }
+
+    /// How much is guessed at a tenant's codes, and what else is counted for it.
+    ///
+    /// # Errors
+    /// The store is unavailable.
+    pub async fn usage(&self, tenant: &Tenant) -> Result<TenantUsage, StorageError> {
+        self.engine.tenant_usage(&tenant.id).await
+    }
+
+    async fn caps_in_force(
+        &self,
+        tenant: &Tenant,
+        recipient: &Recipient,
+    ) -> Result<RecipientCaps, StorageError> {
+        let test = recipient.is_test(&tenant.policy);
+        let caps = caps(tenant, test);
+        if test {
+            return Ok(caps.recipient);
+        }
+        let ledger = self.usage(tenant).await?.ledger;
+        Ok(caps.recipient.at(ledger.level(&caps.tenant_failures, self.clock.now())))
     }
 
     /// Lifts a recipient's holds; `false` when there was none. `actor` is who did it, for the audit log.
@@ -346,7 +404,9 @@ impl Verifications {
         recipient: &Recipient,
         actor: &str,
     ) -> Result<bool, StorageError> {
-        self.engine.release(self.recipient_command(tenant, recipient, actor, "recipient.released")).await
+        let caps = self.caps_in_force(tenant, recipient).await?;
+        let command = self.recipient_command(tenant, recipient, actor, "recipient.released");
+        self.engine.release(RecipientCommand { caps, ..command }).await
     }
 
     /// Erases what identifies a recipient; answers how many verifications were wiped.
@@ -439,7 +499,10 @@ impl Verifications {
         purpose: Purpose,
     ) -> CheckTarget {
         let address = recipient.keys(&tenant.id, &self.keys).identity;
-        CheckTarget::Recipient { identity: self.keys.users_own(&tenant.id, user, &address), purpose }
+        CheckTarget::Recipient {
+            identity: self.keys.users_own(&tenant.id, user, &address),
+            purposes: vec![purpose],
+        }
     }
 
     /// The key of a user, for links that name one.

@@ -164,6 +164,8 @@ pub enum CheckOf<'a> {
     Id(VerificationId),
     /// The newest one for an address and a purpose.
     Address(&'a Recipient, Purpose),
+    /// The newest pending one for an address and any of these purposes: one guess, charged once.
+    AnyPurpose(&'a Recipient, Vec<Purpose>),
     /// The newest one for a user's address and a purpose. A proof is recorded with that user alone, and
     /// only if it still is the user's address.
     User {
@@ -222,6 +224,8 @@ pub struct Check<'a> {
     pub of: CheckOf<'a>,
     /// The guess.
     pub code: Code,
+    /// Whether a text of another length than the code is no guess, and costs none.
+    pub only_of_length: bool,
     /// What the code must be bound to; empty is nothing.
     pub context: Pairs,
     /// Whether a right guess ends the verification.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::{HeaderMap, HeaderValue};
 
@@ -36,6 +37,13 @@ impl TrustedProxies {
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddr {
         let peer = peer.to_canonical();
         if !self.trusts(peer) {
+            if is_first_from_a_stranger(headers, &WARNED) {
+                tracing::warn!(
+                    %peer,
+                    "an X-Forwarded-For came from an address that is not in server.trusted_proxies and was ignored; \
+                     if that is your proxy, all its clients count as one until you list it. This is said once"
+                );
+            }
             return ClientAddr { ip: peer, through_proxy: false };
         }
         let mut client = peer;
@@ -51,6 +59,14 @@ impl TrustedProxies {
         }
         ClientAddr { ip: client, through_proxy: true }
     }
+}
+
+/// Whether it was said that somebody untrusted names a client.
+static WARNED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a request of somebody untrusted names a client, and none did before.
+fn is_first_from_a_stranger(headers: &HeaderMap, warned: &AtomicBool) -> bool {
+    headers.contains_key("x-forwarded-for") && !warned.swap(true, Ordering::Relaxed)
 }
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`: proxies write all of them.
@@ -160,6 +176,18 @@ mod tests {
     fn nobody_is_believed_unless_configured() {
         assert_eq!(client(&[], "203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(client(&["10.0.0.0/8"], "203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
+    }
+
+    /// Shows: F19.
+    #[test]
+    fn f19_the_first_client_that_a_stranger_names_is_warned_of() {
+        let warned = AtomicBool::new(false);
+        let (plain, mut forwarded) = (HeaderMap::new(), HeaderMap::new());
+        forwarded.insert("x-forwarded-for", "198.51.100.1".parse().unwrap());
+        let said: Vec<bool> = [&plain, &forwarded, &forwarded, &plain]
+            .map(|headers| is_first_from_a_stranger(headers, &warned))
+            .into();
+        assert_eq!(said, [false, true, false, false]);
     }
 
     /// Shows: P17.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Caller, Verify};
-use super::outcome::{answer, tenant_budget};
+use super::outcome::answer;
 use super::request::{self, Named, Raw};
 use super::resource::{VerificationResource, json};
 use super::schema::{Address, ContextPairs, Guess, IdempotencyKeyText, PurposeText, VerificationIdText};
@@ -25,7 +25,6 @@ pub(super) const PROBLEMS: &[Kind] = &[
     Kind::BodyTooLarge,
     Kind::UnsupportedMediaType,
     Kind::IdempotencyMismatch,
-    Kind::TenantBudget,
 ];
 
 /// What may go wrong where the recipient is named, too.
@@ -36,7 +35,6 @@ pub(super) const PROBLEMS_BY_RECIPIENT: &[Kind] = &[
     Kind::UnsupportedMediaType,
     Kind::InvalidRecipient,
     Kind::IdempotencyMismatch,
-    Kind::TenantBudget,
 ];
 
 /// A guess.
@@ -104,7 +102,7 @@ enum ReasonName {
 
 fn reason(rejection: Rejection) -> &'static str {
     match rejection {
-        Rejection::WrongCode => "wrong_code",
+        Rejection::WrongCode | Rejection::OtherLength => "wrong_code",
         Rejection::Expired => "expired",
         Rejection::Exhausted => "exhausted",
         Rejection::AlreadyUsed => "already_used",
@@ -173,6 +171,7 @@ async fn take(
         dialect: &api.dialect,
         of,
         code: request::code(code)?,
+        only_of_length: false,
         context: context.into(),
         consume: true,
         record_proof: true,
@@ -187,7 +186,6 @@ async fn take(
                 (verification, Some(reason(why)))
             }
             CheckOutcome::NotFound => return Err(Problem::no_verification()),
-            CheckOutcome::TenantBudget { retry_after } => return Err(tenant_budget(retry_after)),
         };
         let verification = VerificationResource::of(verifications, &verification, at)?;
         Ok(json(StatusCode::OK, &Checked { verification, valid: reason.is_none(), reason }))

@@ -219,7 +219,7 @@ fn started(
     told: Option<Disclosed>,
     at: Timestamp,
 ) -> Result<Response, Problem> {
-    let Accepted { kind, verification, code } = accepted;
+    let Accepted { kind, verification, code, client_is_over: _ } = accepted;
     let body = Started {
         verification: match told {
             Some(told) => VerificationResource::saying(told, &verification, at),

@@ -81,8 +81,8 @@ pub(crate) async fn run_all(folder: &str, fewest: usize, run: impl AsyncFn(&Reco
 pub(crate) fn make(tenant: &mut Tenant, what: &str) {
     match what {
         "disabled" => tenant.disabled = true,
+        "enforces the client limit" => tenant.policy.caps.client_limit_refuses = true,
         "sends to Sweden only" => tenant.policy.allowed_regions = vec!["SE".into()],
-        "may fail one check a day" => tenant.policy.caps.tenant_failed_checks_per_day = 1,
         "holds a recipient after four failed checks" => {
             tenant.policy.caps.recipient.failed_checks_per_day = 4
         }

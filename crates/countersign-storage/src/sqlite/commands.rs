@@ -119,7 +119,11 @@ pub(super) fn check(
         command.now = unit.now;
         let verification = match &command.target {
             CheckTarget::Id(id) => unit.verification(*id)?,
-            CheckTarget::Recipient { identity, purpose } => unit.latest(identity, purpose)?,
+            CheckTarget::Recipient { identity, purposes } => {
+                let latest = purposes.iter().map(|purpose| unit.latest(identity, purpose));
+                let latest = latest.collect::<Result<Vec<_>, _>>()?;
+                newest(latest.into_iter().flatten(), command)
+            }
             CheckTarget::AnyOf { identities, purpose } => {
                 let latest = identities.iter().map(|identity| unit.latest(identity, purpose));
                 let latest = latest.collect::<Result<Vec<_>, _>>()?;

@@ -8,7 +8,7 @@ use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, EnrolCommand, EnrolOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    StorageError, StoredUser, SweepReport, UserIndex, VerificationPage, VerificationRecord,
+    StorageError, StoredUser, SweepReport, TenantUsage, UserIndex, VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -165,6 +165,11 @@ impl Engine for SqliteEngine {
         let (asked, budget) = (tenant.clone(), *budget);
         // What is new is known to the writing thread alone.
         self.write(Lane::Normal, tenant, move |session| commands::recipient(session, &asked, &budget)).await
+    }
+
+    async fn tenant_usage(&self, tenant: &TenantId) -> Result<TenantUsage, StorageError> {
+        let tenant = tenant.clone();
+        self.read(move |reader| reads::tenant_usage(reader.conn(), &tenant)).await
     }
 
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {

@@ -14,6 +14,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_directories.sql"),
     include_str!("migrations/0007_erasures.sql"),
     include_str!("migrations/0008_outbox_lanes.sql"),
+    include_str!("migrations/0009_undated_nonces.sql"),
 ];
 
 /// Brings a store up to date. Each change and its number are one transaction, so that a process

@@ -3,7 +3,7 @@
 use countersign_core::audit::{AuditEntry, SealedHead};
 use countersign_core::codec::from_row;
 use countersign_core::engine::StoredUser;
-use countersign_core::engine::{ListQuery, UserIndex, VerificationPage, VerificationRecord};
+use countersign_core::engine::{ListQuery, TenantUsage, UserIndex, VerificationPage, VerificationRecord};
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::{AuditMac, RecipientKey};
 use countersign_core::names::{DirectoryName, TenantId};
@@ -126,6 +126,17 @@ fn list_of(
         page.found.push(unit::verification(row)?.1);
     }
     Ok(page)
+}
+
+/// What is counted for a tenant.
+pub(super) fn tenant_usage(conn: &Connection, tenant: &TenantId) -> Result<TenantUsage, Failure> {
+    let sql = "SELECT ledger, nonces, undated_nonces FROM tenants WHERE name = ?1";
+    let found = find(conn, sql, [tenant.as_str()], |row| {
+        let ledger = row.get_ref(0)?.as_blob_or_null()?;
+        let ledger = ledger.map(from_row).transpose().in_table("tenants")?.unwrap_or_default();
+        Ok(TenantUsage { ledger, nonces: row.get(1)?, undated_nonces: row.get(2)? })
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// A user of a tenant's directory; of several, the one of the highest rank.

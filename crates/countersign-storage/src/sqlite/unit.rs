@@ -116,11 +116,10 @@ impl<'s> Unit<'s> {
     pub(super) fn running(&mut self, verification: Option<Verification>) -> Result<RunningState, Failure> {
         let destinations = verification.as_ref().map_or(&[][..], |v| &v.destinations);
         let recipients = destinations.iter().map(|d| self.ledger(&d.budget)).collect::<Result<_, _>>()?;
+        let client = verification.as_ref().and_then(|v| v.client);
+        let client = client.map(|client| self.client(&client)).transpose()?.unwrap_or_default();
         let tenant = self.session.tenant_ledger(self.tenant)?;
-        Ok(RunningState {
-            verification,
-            ledgers: Ledgers { recipients, client: ClientLedger::default(), tenant },
-        })
+        Ok(RunningState { verification, ledgers: Ledgers { recipients, client, tenant } })
     }
 }
 

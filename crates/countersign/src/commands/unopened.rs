@@ -8,7 +8,7 @@ use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, EnrolCommand, EnrolOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    StorageError, SweepReport, UserIndex, VerificationPage, VerificationRecord,
+    StorageError, SweepReport, TenantUsage, UserIndex, VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -48,6 +48,9 @@ impl Engine for Unopened {
         refuse()
     }
     async fn recipient(&self, _: &TenantId, _: &RecipientKey) -> Refused<RecipientLedger> {
+        refuse()
+    }
+    async fn tenant_usage(&self, _: &TenantId) -> Refused<TenantUsage> {
         refuse()
     }
     async fn release(&self, _: RecipientCommand) -> Refused<bool> {

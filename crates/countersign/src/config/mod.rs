@@ -20,6 +20,7 @@ mod tests;
 use std::path::Path;
 
 use countersign_core::names::{ProviderName, TenantId};
+use countersign_core::nonces::NonceBudgets;
 use countersign_core::template::Templates;
 use countersign_core::tenant::Tenant;
 use countersign_http::dialects::Dialects;
@@ -28,6 +29,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use fields::Count;
 pub use node::{KeySource, LISTEN, Log, LogFormat, Server, StorageUrl};
 pub use problem::{ConfigError, Problem};
 pub use provider::{Provider, ProviderKind};
@@ -42,9 +44,30 @@ struct Sections {
     storage: node::StorageSection,
     keys: node::KeysSection,
     log: node::LogSection,
+    signed_requests: SignedRequestsSection,
     tenants: Vec<tenant::TenantSection>,
     templates: Vec<template::TemplateSection>,
     dialects: Dialects,
+}
+
+/// `[signed_requests]`: how many are remembered per tenant, so that none is taken twice.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SignedRequestsSection {
+    /// Those that say when they were signed.
+    remembered: Option<Count<1, 100_000_000>>,
+    /// Those that do not.
+    remembered_undated: Option<Count<1, 100_000_000>>,
+}
+
+impl SignedRequestsSection {
+    fn build(&self) -> NonceBudgets {
+        let default = NonceBudgets::default();
+        NonceBudgets {
+            dated: self.remembered.map_or(default.dated, Count::get),
+            undated: self.remembered_undated.map_or(default.undated, Count::get),
+        }
+    }
 }
 
 /// A node's configuration: the whole file.
@@ -80,6 +103,8 @@ pub struct ServiceConfig {
     pub templates: Templates,
     /// The wire APIs beside the native one.
     pub dialects: Dialects,
+    /// How many signed requests are remembered.
+    pub nonces: NonceBudgets,
 }
 
 impl Config {
@@ -170,6 +195,7 @@ impl ServiceConfig {
             routes,
             templates,
             dialects: sections.dialects,
+            nonces: sections.signed_requests.build(),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! `[tenants.policy]`: what a tenant allows.
 
+use std::ops::Range;
+
 use countersign_core::code::Code;
 use countersign_core::code::{Alphabet, CodeFormat};
-use countersign_core::policy::{Caps, NumberCheck, Policy, RecipientCaps, ResendCode, Terms, TestNumbers};
+use countersign_core::policy::{
+    Caps, FailureBudget, MessageCaps, NumberCheck, Policy, RecipientCaps, ResendCode, Terms, TestNumbers,
+};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -59,6 +63,10 @@ struct LimitsSection {
     starts_per_hour: Option<Count<1, 1_000>>,
     /// New verifications per recipient in rolling 24 hours.
     starts_per_day: Option<Count<1, 10_000>>,
+    /// Messages per recipient in a rolling hour.
+    messages_per_hour: Option<Count<1, 500>>,
+    /// Messages per recipient in rolling 24 hours.
+    messages_per_day: Option<Count<1, 500>>,
     /// Failed checks per recipient in rolling 24 hours.
     failed_checks_per_day: Option<Count<1, 100>>,
     /// Consecutive failures per recipient until an administrator must help; NIST SP 800-63B-4,
@@ -66,10 +74,19 @@ struct LimitsSection {
     hold_after: Option<Count<1, 100>>,
     /// Codes handed back per recipient in a rolling hour.
     returns_per_hour: Option<Count<1, 1_000>>,
-    /// New verifications per client address in a rolling hour; 0 only counts.
-    client_starts_per_hour: Option<Count<0, 1_000_000>>,
-    /// Failed checks of the whole tenant in rolling 24 hours.
-    tenant_failed_checks_per_day: Option<Count<1, 1_000_000>>,
+    /// New verifications per client address in a rolling hour.
+    client_starts_per_hour: Option<Count<1, 1_000_000>>,
+    /// What becomes of a start beyond them.
+    client_limit: Option<ClientLimit>,
+    /// From how many open failures of the whole tenant on somebody should look.
+    failed_checks_alert: Option<Count<1, 1_000_000>>,
+    /// From how many on new codes are longer.
+    failed_checks_raised: Option<Spanned<Count<1, 1_000_000>>>,
+    /// From how many on recipients are held after two failures.
+    failed_checks_severe: Option<Spanned<Count<1, 10_000_000>>>,
+    /// A limit that there is no more.
+    #[serde(rename = "tenant_failed_checks_per_day")]
+    _tenant_failed_checks_per_day: NoSuchLimit,
     /// What the tenant may spend in rolling 24 hours.
     tenant_spend_per_day: Option<Money>,
 }
@@ -100,6 +117,13 @@ enum ResendMode {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
+enum ClientLimit {
+    Report,
+    Enforce,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum NumberStrictness {
     Possible,
     Valid,
@@ -109,6 +133,7 @@ impl PolicySection {
     /// The policy; `path` is the section's place, for problems.
     pub(super) fn build(self, path: &str, problems: &mut Vec<Problem>) -> Policy {
         let defaults = Policy::default();
+        let own_cool_downs = self.cool_downs_seconds.is_some();
         let mut problem = |setting: &str, span, message: String| {
             problems.push(Problem::at(format!("{path}.{setting}"), span, message));
         };
@@ -196,8 +221,14 @@ impl PolicySection {
                 keep_record,
                 join_within: defaults.terms.join_within,
                 same_within: defaults.terms.same_within,
+                fixed_length: defaults.terms.fixed_length,
+                messages: MessageCaps {
+                    per_hour: self.limits.messages_per_hour.map(Count::get),
+                    per_day: self.limits.messages_per_day.map(Count::get),
+                },
             },
-            caps: self.limits.build(),
+            own_cool_downs,
+            caps: self.limits.build(&mut problem),
             allow_custom_codes: self.allow_custom_codes,
             allow_short_codes: self.allow_short_codes,
             number_check: match self.number_check {
@@ -217,9 +248,48 @@ impl PolicySection {
 const SHORT_CODE: &str = "fewer than 6 characters are guessed too easily (NIST SP 800-63B-4, section 3.1.3.2); \
                           `allow_short_codes = true` permits it all the same";
 
+/// Refuses the setting and says what took its place.
+#[derive(Debug, Default)]
+struct NoSuchLimit;
+
+impl<'de> Deserialize<'de> for NoSuchLimit {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom(
+            "there is no such limit any more: a tenant's failed checks refuse nobody. From `failed_checks_alert` on \
+             somebody is told, from `failed_checks_raised` on codes get longer, from `failed_checks_severe` on \
+             recipients are held early",
+        ))
+    }
+}
+
 impl LimitsSection {
-    fn build(self) -> Caps {
+    /// The levels, each at least as high as the one below it.
+    fn failures(&self, problem: &mut impl FnMut(&str, Range<usize>, String)) -> FailureBudget {
+        let default = FailureBudget::default();
+        let named: Option<u32> = self.failed_checks_raised.as_ref().map(|raised| raised.get_ref().get());
+        let alert: u32 = match self.failed_checks_alert {
+            Some(alert) => alert.get(),
+            None => default.alert.min(named.unwrap_or(u32::MAX)),
+        };
+        let raised = named.unwrap_or(default.raised.max(alert));
+        let severe: u32 = match &self.failed_checks_severe {
+            Some(severe) => severe.get_ref().get(),
+            None => raised.saturating_mul(FailureBudget::SEVERE_PER_RAISED),
+        };
+        if let Some(setting) = self.failed_checks_raised.as_ref().filter(|_| raised < alert) {
+            let message = format!("at least failed_checks_alert, {alert}");
+            problem("limits.failed_checks_raised", setting.span(), message);
+        }
+        if let Some(setting) = self.failed_checks_severe.as_ref().filter(|_| severe < raised) {
+            let message = format!("at least failed_checks_raised, {raised}");
+            problem("limits.failed_checks_severe", setting.span(), message);
+        }
+        FailureBudget { alert, raised, severe }
+    }
+
+    fn build(self, problem: &mut impl FnMut(&str, Range<usize>, String)) -> Caps {
         let (caps, recipient) = (Caps::default(), RecipientCaps::default());
+        let tenant_failures = self.failures(problem);
         Caps {
             recipient: RecipientCaps {
                 starts_per_hour: self.starts_per_hour.map_or(recipient.starts_per_hour, Count::get),
@@ -230,14 +300,15 @@ impl LimitsSection {
                 hold_after: self.hold_after.map_or(recipient.hold_after, Count::get),
                 returns_per_hour: self.returns_per_hour.map_or(recipient.returns_per_hour, Count::get),
             },
-            client_starts_per_hour: match self.client_starts_per_hour.map(Count::get) {
-                None => caps.client_starts_per_hour,
-                Some(0) => None,
-                Some(cap) => Some(cap),
+            client_starts_per_hour: self
+                .client_starts_per_hour
+                .map_or(caps.client_starts_per_hour, Count::get),
+            client_limit_refuses: match self.client_limit {
+                None => caps.client_limit_refuses,
+                Some(ClientLimit::Report) => false,
+                Some(ClientLimit::Enforce) => true,
             },
-            tenant_failed_checks_per_day: self
-                .tenant_failed_checks_per_day
-                .map_or(caps.tenant_failed_checks_per_day, Count::get),
+            tenant_failures,
             tenant_spend_per_day_micros: self
                 .tenant_spend_per_day
                 .map_or(caps.tenant_spend_per_day_micros, |money| Some(money.micros())),

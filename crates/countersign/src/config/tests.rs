@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use countersign_core::policy::{Policy, ResendCode};
+use countersign_core::policy::{FailureBudget, Policy, ResendCode};
 use countersign_core::rate::Rate;
 
 use super::Config;
@@ -41,7 +41,7 @@ fn a_policy_says_what_differs() {
     let policy = policy(
         "code_length = 8\nwindow_seconds = 300\ncool_downs_seconds = [60]\nresend_code = 'new'\n\
          allowed_regions = ['se', 'NO']\n\
-         limits = { starts_per_hour = 3, client_starts_per_hour = 0, tenant_spend_per_day = 12.5 }\n\
+         limits = { starts_per_hour = 3, client_starts_per_hour = 7, client_limit = 'enforce', tenant_spend_per_day = 12.5 }\n\
          test_numbers = { ranges = ['+15005550006'], code = '123456' }\n",
     )
     .unwrap();
@@ -49,7 +49,7 @@ fn a_policy_says_what_differs() {
     assert_eq!(policy.terms.code_life, Duration::from_secs(300), "as long as the window");
     assert_eq!(policy.allowed_regions, ["SE", "NO"]);
     assert_eq!(policy.caps.recipient.starts_per_hour, 3);
-    assert_eq!(policy.caps.client_starts_per_hour, None);
+    assert_eq!((policy.caps.client_starts_per_hour, policy.caps.client_limit_refuses), (7, true));
     assert_eq!(policy.caps.tenant_spend_per_day_micros, Some(12_500_000));
     assert_eq!(policy.test_numbers.ranges, [(15_005_550_006, 15_005_550_006)]);
 }
@@ -254,12 +254,15 @@ fn the_example_shows_the_defaults() {
     let text = format!("{KEYS}{}", &defaults[tenants..keys]);
     let config =
         Config::parse("c.toml", &text, Path::new(""), &env).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(config.service.tenants[0].policy, Policy::default());
+    let named = Policy { own_cool_downs: true, ..Policy::default() };
+    assert_eq!(config.service.tenants[0].policy, named);
 }
 
 #[test]
 fn the_example_names_every_setting_there_is() {
     let mut known = super::settings::of::<super::Sections>();
+    // Refused with a sentence that names what took its place.
+    assert!(known.remove("tenants.policy.limits.tenant_failed_checks_per_day"));
     known.extend(super::provider::settings().iter().map(|setting| format!("providers.{setting}")));
     let (switched, _) = example();
     let document = toml::from_str::<toml::Table>(&switched).unwrap();
@@ -411,5 +414,37 @@ fn debug_shows_no_secret() {
     let shown = format!("{config:?}");
     for secret in ["path-token", "a-webhook-signing-key", "845120", "a-zap-token", "a-key"] {
         assert!(!shown.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn levels_of_failures_are_at_least_as_high_as_those_below() {
+    let limits = |text: &str| {
+        let text = format!("[[tenants]]\nid = 'a'\nbrand = 'A'\n[tenants.policy.limits]\n{text}");
+        read(&text).map(|config| config.service.tenants[0].policy.caps.tenant_failures)
+    };
+    let of = |alert, raised, severe| Ok(FailureBudget { alert, raised, severe });
+    assert_eq!(limits(""), of(2_000, 10_000, 100_000));
+    assert_eq!(limits("failed_checks_raised = 500"), of(500, 500, 5_000));
+    assert_eq!(limits("failed_checks_alert = 20000"), of(20_000, 20_000, 200_000));
+    assert_eq!(limits("failed_checks_severe = 10000"), of(2_000, 10_000, 10_000));
+    let wrong = limits("failed_checks_alert = 10\nfailed_checks_raised = 9").unwrap_err();
+    assert!(wrong.contains("failed_checks_raised: at least failed_checks_alert, 10"), "{wrong}");
+    let wrong = limits("failed_checks_severe = 9999").unwrap_err();
+    assert!(wrong.contains("failed_checks_severe: at least failed_checks_raised, 10000"), "{wrong}");
+}
+
+/// Shows: F5.
+#[test]
+fn f5_the_limit_that_locked_tenants_out_is_refused_with_what_took_its_place() {
+    let old = "[[tenants]]\nid = 'a'\nbrand = 'A'\npolicy.limits.tenant_failed_checks_per_day = 10000";
+    let refused = read(old).unwrap_err();
+    for name in [
+        "tenant_failed_checks_per_day",
+        "failed_checks_alert",
+        "failed_checks_raised",
+        "failed_checks_severe",
+    ] {
+        assert!(refused.contains(name), "{refused}");
     }
 }

@@ -5,6 +5,7 @@
 pub mod audit_head;
 pub mod dispatch;
 pub mod sweep;
+pub mod usage;
 
 use std::future::Future;
 use std::time::Duration;

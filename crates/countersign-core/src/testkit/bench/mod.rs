@@ -138,7 +138,7 @@ impl<F: EngineFixture> Bench<F> {
     /// Takes a guess for the newest verification of an address.
     pub fn check_of_address(&self, to: &str, code: &Code) -> CheckCommand {
         let identity = recipient_keys(&self.tenant, to).identity;
-        let target = CheckTarget::Recipient { identity, purpose: commands::purpose() };
+        let target = CheckTarget::Recipient { identity, purposes: vec![commands::purpose()] };
         CheckCommand { caps: self.caps, ..commands::check(&self.tenant, target, code.clone(), self.now()) }
     }
 

@@ -15,7 +15,7 @@ pub(super) async fn a_returned_code_is_right_and_never_sent<F: EngineFixture>() 
     let bench = Bench::<F>::new().await;
     let start = StartCommand { delivery: Delivery::Return, cost_micros: 5, ..bench.start_of(ALICE) };
     let SendOutcome::Accepted(accepted) = bench.start(start).await else { panic!("refused") };
-    let Accepted { kind, verification, code } = *accepted;
+    let Accepted { kind, verification, code, client_is_over: _ } = *accepted;
     let code = code.expect("it is handed back");
     assert_eq!((kind, verification.sends_used), (AcceptedKind::Opened, 0));
     assert!(bench.record(verification.id).await.messages.is_empty());

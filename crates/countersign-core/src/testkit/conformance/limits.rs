@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::engine::{CheckOutcome, Delivery, Refusal, Rejection, StartCommand};
+use crate::engine::{Delivery, Refusal, Rejection, SendOutcome, StartCommand};
 use crate::names::TenantId;
+use crate::policy::FailureBudget;
 use crate::testkit::bench::*;
 use crate::testkit::commands::code;
-use crate::verification::Hold;
+use crate::verification::{FailureLevel, Hold};
 
 /// Opens and gives up at once, which leaves the start counted.
 async fn open_and_cancel<F: EngineFixture>(bench: &Bench<F>) {
@@ -124,7 +125,8 @@ pub(super) async fn a_right_code_ends_the_row_of_failures_and_not_the_days<F: En
 /// Shows: A20.
 pub(super) async fn a_client_address_opens_no_more_than_its_cap<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
-    bench.caps.client_starts_per_hour = Some(2);
+    bench.caps.client_starts_per_hour = 2;
+    bench.caps.client_limit_refuses = true;
     let from = |client: u8, to: &str| StartCommand { client: Some([client; 16]), ..bench.start_of(to) };
     opened(bench.start(from(1, ALICE)).await);
     opened(bench.start(from(1, BOB)).await);
@@ -133,18 +135,110 @@ pub(super) async fn a_client_address_opens_no_more_than_its_cap<F: EngineFixture
     opened(bench.start(from(2, MAIL)).await);
 }
 
-/// Shows: P18.
-pub(super) async fn the_tenants_failed_checks_stop_checks_and_sends<F: EngineFixture>() {
+/// Shows: F19.
+pub(super) async fn f19_a_client_address_over_its_cap_is_reported_and_not_refused<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
-    bench.caps.tenant_failed_checks_per_day = 5;
-    let other = bench.open(BOB).await;
-    let right = bench.code(other.id).await;
+    bench.caps.client_starts_per_hour = 2;
+    for (to, over) in [(ALICE, false), (BOB, false), (MAIL, true)] {
+        let start = StartCommand { client: Some([1; 16]), ..bench.start_of(to) };
+        let SendOutcome::Accepted(accepted) = bench.start(start).await else { panic!("refused") };
+        assert_eq!(accepted.client_is_over, over, "{to}");
+    }
+}
+
+/// A class of pupils who all prove their numbers needs no more places than those who are at it.
+/// Shows: F19.
+pub(super) async fn f19_an_approval_gives_its_clients_start_back<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.caps.client_starts_per_hour = 1;
+    bench.caps.client_limit_refuses = true;
+    let from = |bench: &Bench<F>, to: &str| StartCommand { client: Some([1; 16]), ..bench.start_of(to) };
+    for to in [ALICE, BOB, MAIL] {
+        let verification = opened(bench.start(from(&bench, to)).await);
+        let refused = refusal(&bench.start(from(&bench, "+12125550199")).await);
+        assert!(matches!(refused, Refusal::ClientLimit { .. }), "{refused:?}");
+        bench.wait(MINUTE);
+        bench.fixture.reopen().await;
+        let code = bench.code(verification.id).await;
+        bench.check(verification.id, &wrong(&code)).await;
+        assert!(is_right(&bench.check(verification.id, &code).await));
+    }
+}
+
+/// At each level what runs goes on as it began, what is opened is harder to guess, and a right code is
+/// accepted.
+/// Shows: F5, P18.
+pub(super) async fn f5_the_tenants_failures_raise_the_bar_and_lock_nobody_out<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.caps.tenant_failures = FailureBudget { alert: 2, raised: 5, severe: 8 };
+    let level = async |bench: &Bench<F>| {
+        let usage = bench.engine().tenant_usage(&bench.tenant).await.expect("usage");
+        usage.ledger.level(&bench.caps.tenant_failures, bench.now())
+    };
+    let before = bench.open(BOB).await;
     bench.open_and_exhaust(ALICE).await;
-    assert!(matches!(bench.check(other.id, &right).await, CheckOutcome::TenantBudget { .. }));
-    assert_eq!(bench.record(other.id).await.verification.checks_used, 0);
-    assert!(matches!(refusal(&bench.start(bench.start_of(MAIL)).await), Refusal::TenantBudget { .. }));
+    assert_eq!(level(&bench).await, FailureLevel::Raised);
+    let raised = bench.open(MAIL).await;
+    assert_eq!([before.terms.code.length, raised.terms.code.length], [6, 8]);
+    let code = bench.code(raised.id).await;
+    assert_eq!(code.expose().len(), 8);
+    for _ in 0..3 {
+        bench.check(raised.id, &wrong(&code)).await;
+    }
+    assert_eq!(level(&bench).await, FailureLevel::Severe);
+    let held = bench.check(raised.id, &code).await;
+    assert_eq!(rejection(&held), Rejection::RecipientHeld, "two failures hold a recipient now");
+    assert!(is_right(&bench.check(before.id, &bench.code(before.id).await).await));
+    let told: Vec<_> = (bench.audit().await.into_iter())
+        .filter(|event| event.action == "tenant.failures")
+        .map(|event| event.subject)
+        .collect();
+    assert_eq!(told, ["alert", "raised", "severe"], "each level is told once");
+    bench.fixture.reopen().await;
+    assert_eq!(level(&bench).await, FailureLevel::Severe);
     bench.wait(DAY + 15 * MINUTE);
-    bench.open(MAIL).await;
+    assert_eq!(level(&bench).await, FailureLevel::Normal);
+    assert_eq!(bench.open(MAIL).await.terms.code.length, 6);
+}
+
+/// Shows: F5.
+pub(super) async fn f5_an_approval_gives_back_what_its_verification_failed<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let failures = async |bench: &Bench<F>| {
+        let usage = bench.engine().tenant_usage(&bench.tenant).await.expect("usage");
+        usage.ledger.open_failures(bench.now())
+    };
+    let verification = bench.open(ALICE).await;
+    let code = bench.code(verification.id).await;
+    for _ in 0..3 {
+        bench.check(verification.id, &wrong(&code)).await;
+        bench.wait(MINUTE);
+    }
+    let other = bench.open(BOB).await;
+    bench.check(other.id, &wrong(&bench.code(other.id).await)).await;
+    assert_eq!(failures(&bench).await, 4);
+    bench.check(verification.id, &code).await;
+    assert_eq!(failures(&bench).await, 1);
+    bench.wait(DAY + 15 * MINUTE);
+    assert_eq!(failures(&bench).await, 0);
+}
+
+/// Shows: F5.
+pub(super) async fn f5_what_proves_nobody_is_charged_to_no_tenant<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let mut test = bench.start_of(ALICE);
+    test.destinations[0].test = true;
+    let mut nobody = StartCommand { delivery: Delivery::Pretend, ..bench.start_of(BOB) };
+    nobody.destinations[0].recipient = None;
+    for start in [test, nobody] {
+        let verification = opened(bench.start(start).await);
+        for _ in 0..5 {
+            let outcome = bench.check(verification.id, &code("WRONG1")).await;
+            assert_eq!(rejection(&outcome), Rejection::WrongCode);
+        }
+    }
+    let usage = bench.engine().tenant_usage(&bench.tenant).await.expect("usage");
+    assert_eq!((usage.ledger.open_failures(bench.now()), usage.ledger.starts(bench.now())), (0, 0));
 }
 
 /// Shows: A20.
@@ -164,10 +258,11 @@ pub(super) async fn what_a_tenant_spends_a_day_stays_under_its_cap<F: EngineFixt
 pub(super) async fn limits_of_one_tenant_do_not_touch_another<F: EngineFixture>() {
     let mut bench = Bench::<F>::new().await;
     bench.caps.recipient.failed_checks_per_day = 5;
-    bench.caps.tenant_failed_checks_per_day = 5;
+    bench.caps.tenant_failures = FailureBudget { alert: 1, raised: 1, severe: 1 };
     bench.open_and_exhaust(ALICE).await;
     bench.tenant = TenantId::parse("other").expect("a tenant id");
     let verification = bench.open(ALICE).await;
+    assert_eq!(verification.terms.code.length, 6);
     assert!(is_right(&bench.check(verification.id, &bench.code(verification.id).await).await));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::{NonceCommand, NonceOutcome};
+use crate::engine::{NonceCommand, NonceKind, NonceOutcome};
 use crate::names::TenantId;
 use crate::testkit::ManualClock;
 use crate::testkit::bench::*;
@@ -129,4 +129,46 @@ pub(super) async fn a_budget_has_room_again_when_nonces_ran_out<F: EngineFixture
     assert_eq!(bench.sweep().await.forgotten, 1);
     assert_eq!(give(&bench, of_two(3)).await, NonceOutcome::Fresh);
     assert_eq!(give(&bench, of_two(4)).await, NonceOutcome::Full);
+}
+
+/// Nonces of requests without a time are kept for long; they fill a budget of their own.
+/// Shows: F6.
+pub(super) async fn f6_undated_nonces_have_a_budget_of_their_own<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    let of = |bench: &Bench<F>, kind, key| {
+        let command = nonce(&bench.tenant, key, bench.now() + MINUTE, bench.now());
+        NonceCommand { kind, budget: 2, ..command }
+    };
+    for key in 1..=2 {
+        assert_eq!(give(&bench, of(&bench, NonceKind::Undated, key)).await, NonceOutcome::Fresh);
+    }
+    assert_eq!(give(&bench, of(&bench, NonceKind::Undated, 3)).await, NonceOutcome::Full);
+    bench.fixture.reopen().await;
+    // One nonce is good for one request, dated or not.
+    assert_eq!(give(&bench, of(&bench, NonceKind::Dated, 1)).await, AGAIN);
+    assert_eq!(give(&bench, of(&bench, NonceKind::Dated, 4)).await, NonceOutcome::Fresh);
+    let usage = bench.engine().tenant_usage(&bench.tenant).await.expect("usage");
+    assert_eq!((usage.nonces, usage.undated_nonces), (1, 2));
+    bench.wait(MINUTE + SECOND);
+    // In the place of one that ran out, and counted with its own kind.
+    assert_eq!(give(&bench, of(&bench, NonceKind::Dated, 1)).await, NonceOutcome::Fresh);
+    let usage = bench.engine().tenant_usage(&bench.tenant).await.expect("usage");
+    assert_eq!((usage.nonces, usage.undated_nonces), (2, 1));
+    bench.sweep().await;
+    let usage = bench.engine().tenant_usage(&bench.tenant).await.expect("usage");
+    assert_eq!((usage.nonces, usage.undated_nonces), (1, 0));
+}
+
+/// Shows: F6.
+pub(super) async fn f6_a_nonce_that_is_only_looked_at_is_not_kept<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let look = |key| {
+        let command = nonce(&bench.tenant, key, bench.now() + MINUTE, bench.now());
+        NonceCommand { keep: false, budget: 0, ..command }
+    };
+    for _ in 0..2 {
+        assert_eq!(give(&bench, look(1)).await, NonceOutcome::Fresh);
+    }
+    assert_eq!(spend(&bench, 1).await, NonceOutcome::Fresh);
+    assert_eq!(give(&bench, look(1)).await, AGAIN);
 }

@@ -15,9 +15,10 @@ use crate::audit::{self, AuditEntry, AuditEvent, SealedHead};
 use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, EnrolCommand,
-    EnrolOutcome, IdempotencyClaim, Idempotent, ListQuery, NameConflict, NewRow, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
-    ResendCommand, SendOutcome, StartCommand, StorageError, StoredAnswer, StoredNonce, SweepReport,
-    UserIndex, UserKey, VerificationPage, VerificationRecord, resolve, spend,
+    EnrolOutcome, IdempotencyClaim, Idempotent, ListQuery, NameConflict, NewRow, NonceCommand, NonceKind,
+    NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError,
+    StoredAnswer, StoredNonce, SweepReport, TenantUsage, UserIndex, UserKey, VerificationPage,
+    VerificationRecord, resolve, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
@@ -181,7 +182,9 @@ impl Engine for MemoryEngine {
             };
             let verification = match &command.target {
                 CheckTarget::Id(id) => store.get(&tenant, *id).cloned(),
-                CheckTarget::Recipient { identity, purpose } => latest(identity, purpose),
+                CheckTarget::Recipient { identity, purposes } => {
+                    newest(purposes.iter().filter_map(|purpose| latest(identity, purpose)), &command)
+                }
                 CheckTarget::AnyOf { identities, purpose } => {
                     newest(identities.iter().filter_map(|identity| latest(identity, purpose)), &command)
                 }
@@ -243,6 +246,16 @@ impl Engine for MemoryEngine {
         budget: &RecipientKey,
     ) -> Result<RecipientLedger, StorageError> {
         self.locked(|store| Ok(store.recipient(tenant, budget)))
+    }
+
+    async fn tenant_usage(&self, tenant: &TenantId) -> Result<TenantUsage, StorageError> {
+        self.locked(|store| {
+            Ok(TenantUsage {
+                ledger: store.tenants.get(tenant).cloned().unwrap_or_default(),
+                nonces: store.nonces_of(tenant, NonceKind::Dated),
+                undated_nonces: store.nonces_of(tenant, NonceKind::Undated),
+            })
+        })
     }
 
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
@@ -445,10 +458,9 @@ impl Engine for MemoryEngine {
         self.locked(|store| {
             command.now = store.judged_at(command.now);
             let key = (command.tenant.clone(), command.key);
-            let rows = store.nonces.keys().filter(|(owner, _)| *owner == command.tenant).count();
-            let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+            let rows = store.nonces_of(&command.tenant, command.kind);
             let outcome = spend(store.nonces.get(&key), rows, &command);
-            if outcome == NonceOutcome::Fresh {
+            if outcome == NonceOutcome::Fresh && command.keep {
                 store.nonces.insert(key, StoredNonce::new(&command));
                 store.high_water = Some(command.now);
             }

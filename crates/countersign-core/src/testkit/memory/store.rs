@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::{AuditEntry, AuditHead};
-use crate::engine::{StartCommand, StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey};
+use crate::engine::{NonceKind, StartCommand, StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::{DirectoryName, Purpose, TenantId};
@@ -85,15 +85,19 @@ impl Store {
     pub(super) fn start_state(&self, command: &StartCommand) -> StartState {
         let (tenant, wanted) = (&command.tenant, &command.destinations);
         let latest = |identity| self.latest(tenant, &command.purpose, identity).cloned();
-        let client = command.client.and_then(|key| self.clients.get(&(tenant.clone(), key)));
         StartState {
             latest: wanted.iter().map(|d| latest(d.keys.identity)).collect(),
             ledgers: Ledgers {
                 recipients: wanted.iter().map(|d| self.recipient(tenant, &d.keys.budget)).collect(),
-                client: client.cloned().unwrap_or_default(),
+                client: self.client(tenant, command.client),
                 tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
             },
         }
+    }
+
+    pub(super) fn client(&self, tenant: &TenantId, client: Option<ClientKey>) -> ClientLedger {
+        let found = client.and_then(|key| self.clients.get(&(tenant.clone(), key)));
+        found.cloned().unwrap_or_default()
     }
 
     pub(super) fn running(&self, tenant: &TenantId, verification: Option<&Verification>) -> RunningState {
@@ -102,10 +106,18 @@ impl Store {
             verification: verification.cloned(),
             ledgers: Ledgers {
                 recipients: destinations.iter().map(|d| self.recipient(tenant, &d.budget)).collect(),
-                client: ClientLedger::default(),
+                client: self.client(tenant, verification.and_then(|v| v.client)),
                 tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
             },
         }
+    }
+
+    pub(super) fn nonces_of(&self, tenant: &TenantId, kind: NonceKind) -> u32 {
+        let theirs = |((owner, _), nonce): &(&(TenantId, [u8; 16]), &StoredNonce)| {
+            owner == tenant && nonce.kind == kind
+        };
+        let rows = self.nonces.iter().filter(theirs).count();
+        u32::try_from(rows).unwrap_or(u32::MAX)
     }
 
     pub(super) fn users_of<'a>(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::steps::Who;
 use crate::engine::{Delivery, Refusal};
-use crate::policy::Caps;
+use crate::policy::{Caps, FailureBudget};
 use crate::time::Timestamp;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -31,7 +31,10 @@ pub(super) struct Book {
     held: BTreeSet<Party>,
     /// Tenant and client.
     client_starts: Vec<(u8, u8, Timestamp)>,
-    failed_checks: Vec<(u8, u64, Timestamp)>,
+    /// With the verification, by its number in the model.
+    failed_checks: Vec<(u8, usize, Timestamp)>,
+    /// Verifications that somebody could prove.
+    starts: Vec<(u8, u64, Timestamp)>,
     spent: Vec<(u8, u64, Timestamp)>,
 }
 
@@ -45,6 +48,7 @@ impl Book {
             held: BTreeSet::new(),
             client_starts: Vec::new(),
             failed_checks: Vec::new(),
+            starts: Vec::new(),
             spent: Vec::new(),
         }
     }
@@ -67,9 +71,25 @@ impl Book {
         }
     }
 
+    /// A verification that counts for its tenant.
+    pub(super) fn write_opening(&mut self, tenant: u8) {
+        self.starts.push((tenant, 1, self.now));
+    }
+
+    /// A failed check that counts for its tenant, unless its verification is approved later.
+    pub(super) fn write_tenant_failure(&mut self, tenant: u8, proof: usize) {
+        self.failed_checks.push((tenant, proof, self.now));
+    }
+
+    /// A verification is approved: its failures do not count, nor does its start for its client.
+    pub(super) fn forgive(&mut self, proof: usize, tenant: u8, client: u8, opened: Timestamp) {
+        self.failed_checks.retain(|(_, of, _)| *of != proof);
+        let start = self.client_starts.iter().rposition(|start| *start == (tenant, client, opened));
+        start.map(|start| self.client_starts.remove(start));
+    }
+
     /// One failed check, of all the verification's addresses.
-    pub(super) fn write_failure(&mut self, tenant: u8, parties: &[Party]) {
-        self.failed_checks.push((tenant, 1, self.now));
+    pub(super) fn write_failure(&mut self, parties: &[Party]) {
         for party in parties {
             self.write(*party, Event::Failure);
             let row = self.failures_in_a_row.entry(*party).or_default();
@@ -144,8 +164,21 @@ impl Book {
         self.failures_in_a_row.get(&party).copied().unwrap_or_default()
     }
 
+    /// How much is guessed at a tenant's codes: 0 is as usual, 3 severe.
+    pub(super) fn level(&self, tenant: u8) -> u8 {
+        let failures: Vec<_> = self.failed_checks.iter().map(|(whose, _, at)| (*whose, 1, *at)).collect();
+        let (failures, starts) = (self.day_of(tenant, &failures).0, self.day_of(tenant, &self.starts).0);
+        let FailureBudget { alert, raised, severe } = self.caps.tenant_failures;
+        let steps = [(alert, 1), (raised, 5), (severe, 50)];
+        let reached = |(least, percent): &(u32, u64)| {
+            failures >= u64::from(*least) && failures >= starts * percent / 100
+        };
+        u8::try_from(steps.iter().filter(|step| reached(step)).count()).expect("three steps")
+    }
+
     pub(super) fn hold(&self, party: Party) -> Option<Duration> {
-        let cap = self.caps.recipient.failed_checks_per_day;
+        let usual = self.caps.recipient.failed_checks_per_day;
+        let cap = if self.level(party.0) == 3 { usual.min(2) } else { usual };
         if self.held.contains(&party) { Some(DAY) } else { self.wait_for(party, Event::Failure, cap, DAY) }
     }
 
@@ -153,14 +186,8 @@ impl Book {
         to.iter().filter_map(|who| self.hold((tenant, *who))).max()
     }
 
-    pub(super) fn failure_budget(&self, tenant: u8) -> Option<Duration> {
-        let (sum, wait) = self.day_of(tenant, &self.failed_checks);
-        (sum >= u64::from(self.caps.tenant_failed_checks_per_day)).then_some(wait)
-    }
-
     pub(super) fn forbids_anything(&self, tenant: u8, to: &[Who]) -> Option<Refusal> {
-        let held = self.held(tenant, to).map(|retry_after| Refusal::RecipientHeld { retry_after });
-        held.or_else(|| self.failure_budget(tenant).map(|retry_after| Refusal::TenantBudget { retry_after }))
+        self.held(tenant, to).map(|retry_after| Refusal::RecipientHeld { retry_after })
     }
 
     pub(super) fn forbids_newcomers(&self, tenant: u8, to: &[Who], delivery: Delivery) -> Option<Refusal> {
@@ -179,8 +206,9 @@ impl Book {
     pub(super) fn forbids_client(&self, tenant: u8, client: u8) -> Option<Refusal> {
         let theirs = self.client_starts.iter().filter(|(t, c, _)| (*t, *c) == (tenant, client));
         let times: Vec<_> = theirs.map(|t| t.2).filter(|at| self.now.since(*at) < HOUR).collect();
-        let wait = self.wait(&times, self.caps.client_starts_per_hour?, HOUR);
-        wait.filter(|_| client != 0).map(|retry_after| Refusal::ClientLimit { retry_after })
+        let wait = self.wait(&times, self.caps.client_starts_per_hour, HOUR);
+        wait.filter(|_| client != 0 && self.caps.client_limit_refuses)
+            .map(|retry_after| Refusal::ClientLimit { retry_after })
     }
 
     pub(super) fn forbids_cost(&self, tenant: u8, delivery: Delivery, cost: u64) -> Option<Refusal> {

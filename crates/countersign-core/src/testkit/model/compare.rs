@@ -13,7 +13,7 @@ use super::steps::{GHOST, Who};
 use super::walk::{Result, Walk, fail};
 use crate::code::Code;
 use crate::outbox::{Message, MessageState, Payload};
-use crate::policy::CodeSharing;
+use crate::policy::{CodeSharing, RecipientCaps};
 use crate::testkit::bench::EngineFixture;
 use crate::verification::{Hold, Verification};
 
@@ -49,6 +49,7 @@ impl<F: EngineFixture> Walk<'_, F> {
         prop_assert_eq!((seen.created_at, seen.expires_at), (expected.opened, expected.deadline), "its time");
         prop_assert_eq!((seen.sends_used, seen.last_send_at), (expected.sends, expected.last_send), "sends");
         prop_assert_eq!(seen.checks_used, expected.checks, "checks");
+        prop_assert_eq!(seen.terms.max_checks, expected.max_checks, "checks in all");
         let key = |who| self.recipient(expected.tenant, who).identity;
         let places: Vec<_> = seen.destinations.iter().map(|d| (d.identity, d.code_expires_at)).collect();
         let wanted: Vec<_> = expected.addresses.iter().map(|a| (key(a.who), a.dies)).collect();
@@ -97,9 +98,17 @@ impl<F: EngineFixture> Walk<'_, F> {
         let failed = (seen.failed_checks_hour, seen.failed_checks_day);
         prop_assert_eq!(failed, both(Event::Failure), "failed checks");
         prop_assert_eq!(seen.consecutive_failures, self.model.book.row_of_failures(party), "row of failures");
-        let hold = ledger.hold(&self.caps.recipient, now).map(Hold::retry_after);
+        let hold = ledger.hold(&self.caps_in_force(tenant).await?, now).map(Hold::retry_after);
         prop_assert_eq!(hold, self.model.book.hold(party), "hold");
         Ok(())
+    }
+
+    /// The limits per recipient, at the level that the engine counts; the model counts the same.
+    pub(super) async fn caps_in_force(&self, tenant: u8) -> Result<RecipientCaps> {
+        let ledger = self.engine().tenant_usage(self.tenant(tenant)).await?.ledger;
+        let level = ledger.level(&self.caps.tenant_failures, self.model.now());
+        prop_assert_eq!(level as u8, self.model.book.level(tenant), "level");
+        Ok(self.caps.recipient.at(level))
     }
 
     /// The code handed back is the first address'. With codes of their own, and several addresses, the

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prop_assert_eq;
 
 use super::walk::{Result, Walk};
-use crate::engine::{NonceCommand, NonceOutcome};
+use crate::engine::{NonceCommand, NonceKind, NonceOutcome};
 use crate::testkit::bench::EngineFixture;
 use crate::testkit::commands::nonce;
 use crate::time::Timestamp;
@@ -22,43 +22,50 @@ pub(super) struct Spend {
     pub(super) request: u8,
     /// From a minute ago on, so that it may be over.
     pub(super) life: Duration,
+    pub(super) undated: bool,
+    pub(super) keep: bool,
 }
 
-/// By tenant and nonce: the request, and until when it would be taken.
+/// By tenant and nonce: the request, until when it would be taken, and whether it had a time.
 #[derive(Default)]
-pub(super) struct Spent(BTreeMap<(u8, u8), (u8, Timestamp)>);
+pub(super) struct Spent(BTreeMap<(u8, u8), (u8, Timestamp, bool)>);
 
 impl Spent {
     fn spend(
         &mut self,
-        Spend { tenant, nonce, request, .. }: Spend,
+        Spend { tenant, nonce, request, undated, keep, .. }: Spend,
         until: Timestamp,
         now: Timestamp,
     ) -> NonceOutcome {
         let earlier = self.0.get(&(tenant, nonce)).copied();
-        if let Some((with, kept)) = earlier
+        if let Some((with, kept, _)) = earlier
             && now <= kept
         {
             return NonceOutcome::Seen { same_request: with == request };
         }
-        let others = self.0.keys().filter(|(owner, other)| *owner == tenant && *other != nonce).count();
+        let is_other = |((owner, other), (_, _, kind)): &(&(u8, u8), &(u8, Timestamp, bool))| {
+            *owner == tenant && *other != nonce && *kind == undated
+        };
+        let others = self.0.iter().filter(is_other).count();
         if now > until {
             NonceOutcome::Over
-        } else if earlier.is_none() && others >= BUDGET as usize {
+        } else if keep && earlier.is_none_or(|(_, _, kind)| kind != undated) && others >= BUDGET as usize {
             NonceOutcome::Full
         } else {
-            self.0.insert((tenant, nonce), (request, until));
+            if keep {
+                self.0.insert((tenant, nonce), (request, until, undated));
+            }
             NonceOutcome::Fresh
         }
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        self.0.retain(|_, (_, until)| now <= *until);
+        self.0.retain(|_, (_, until, _)| now <= *until);
     }
 
     /// The first instants at which they are over.
     pub(super) fn ends(&self) -> impl Iterator<Item = Timestamp> {
-        self.0.values().map(|(_, until)| *until + Duration::from_millis(1))
+        self.0.values().map(|(_, until, _)| *until + Duration::from_millis(1))
     }
 }
 
@@ -69,6 +76,8 @@ impl<F: EngineFixture> Walk<'_, F> {
         let command = NonceCommand {
             request: [spend.request; 16],
             budget: BUDGET,
+            kind: if spend.undated { NonceKind::Undated } else { NonceKind::Dated },
+            keep: spend.keep,
             ..nonce(self.tenant(spend.tenant), spend.nonce, until, self.now())
         };
         let outcome = self.engine().spend_nonce(command).await?;

@@ -27,12 +27,14 @@ pub(super) struct Proof {
     /// Whose it is; 0 is nobody's.
     user: u8,
     pretended: bool,
+    client: u8,
     pub(super) opened: Timestamp,
     pub(super) deadline: Timestamp,
     ended: Option<(Status, Timestamp)>,
     pub(super) sends: u8,
     pub(super) last_send: Option<Timestamp>,
     pub(super) checks: u8,
+    pub(super) max_checks: u8,
     pub(super) own_code: bool,
     pub(super) addresses: Vec<Address>,
     pub(super) messages: Vec<Note>,
@@ -98,7 +100,6 @@ pub(super) enum Checked {
     Right(usize),
     Rejected(usize, Rejection, Duration),
     NotFound,
-    TenantBudget(Duration),
 }
 
 /// Everything that is known.
@@ -284,18 +285,25 @@ impl Model {
 
     fn open(&mut self, ask: &Ask, user: u8) -> usize {
         self.book.write_client(ask.tenant, ask.client);
+        let raised = self.book.level(ask.tenant) >= 2;
+        let fewer = raised && (self.terms.fixed_length || ask.own_code.is_some());
+        if ask.delivery != Delivery::Pretend {
+            self.book.write_opening(ask.tenant);
+        }
         self.proofs.push(Proof {
             id: None,
             tenant: ask.tenant,
             context: ask.context,
             user,
             pretended: ask.delivery == Delivery::Pretend,
+            client: ask.client,
             opened: self.now(),
             deadline: self.now() + self.terms.window,
             ended: None,
             sends: 0,
             last_send: None,
             checks: 0,
+            max_checks: if fewer { self.terms.max_checks.min(3) } else { self.terms.max_checks },
             own_code: ask.own_code.is_some(),
             addresses: Vec::new(),
             messages: Vec::new(),
@@ -419,9 +427,6 @@ impl Model {
         if let Some(wait) = parties.iter().filter_map(|party| self.book.hold(*party)).max() {
             return rejected(Rejection::RecipientHeld, wait);
         }
-        if let Some(wait) = self.book.failure_budget(tenant) {
-            return Checked::TenantBudget(wait);
-        }
         let named = |a: &&Address| only.is_none_or(|who| a.who == who) && now < a.dies;
         let live: Vec<&Address> = found.addresses.iter().filter(named).collect();
         if live.is_empty() {
@@ -430,9 +435,15 @@ impl Model {
         let fits = found.context == context;
         let right = |a: &&&Address| fits && a.somebody && a.code.as_ref() == Some(guess);
         let proven: Vec<Party> = live.iter().filter(right).map(|a| (tenant, a.who)).collect();
-        let used_up = found.checks + 1 >= self.terms.max_checks;
+        let used_up = found.checks + 1 >= found.max_checks;
         if proven.is_empty() {
-            self.book.write_failure(tenant, &parties);
+            if live.iter().any(|a| a.somebody) {
+                self.book.write_tenant_failure(tenant, proof);
+            }
+            self.book.write_failure(&parties);
+        } else if consume {
+            let (client, opened) = (found.client, found.opened);
+            self.book.forgive(proof, tenant, client, opened);
         }
         self.book.write_success(&proven);
         let found = &mut self.proofs[proof];

@@ -9,7 +9,7 @@ use proptest::sample::select;
 use super::nonces::Spend;
 use crate::code::CodeFormat;
 use crate::engine::{Delivery, Intent};
-use crate::policy::{Caps, CodeSharing, RecipientCaps, ResendCode, Terms};
+use crate::policy::{Caps, CodeSharing, FailureBudget, RecipientCaps, ResendCode, Terms};
 
 /// An address: 0 and 2 are numbers, 1 a mailbox, [`GHOST`] nobody's name.
 pub(super) type Who = u8;
@@ -146,13 +146,26 @@ fn terms() -> impl Strategy<Value = Terms> {
         any::<bool>(),
         select(vec![5_u8, 5, 2]),
         select(vec![5_u8, 5, 2]),
+        any::<bool>(),
     )
-        .prop_map(|(resend_code, sharing, code_life, cools_down, max_checks, max_sends)| {
-            let terms = Terms::default();
-            let code = CodeFormat { length: 10, ..terms.code };
-            let cool_downs = if cools_down { terms.cool_downs } else { Vec::new() };
-            Terms { code, code_life, max_checks, max_sends, cool_downs, resend_code, sharing, ..terms }
-        })
+        .prop_map(
+            |(resend_code, sharing, code_life, cools_down, max_checks, max_sends, fixed_length)| {
+                let terms = Terms::default();
+                let code = CodeFormat { length: 10, ..terms.code };
+                let cool_downs = if cools_down { terms.cool_downs } else { Vec::new() };
+                Terms {
+                    code,
+                    code_life,
+                    max_checks,
+                    max_sends,
+                    cool_downs,
+                    resend_code,
+                    sharing,
+                    fixed_length,
+                    ..terms
+                }
+            },
+        )
 }
 
 /// The default limits, or ones so low that a short sequence meets them.
@@ -163,8 +176,8 @@ fn caps() -> impl Strategy<Value = Caps> {
         select(vec![20_u32, 4]),
         select(vec![50_u32, 3, 6]),
         select(vec![60_u32, 2]),
-        select(vec![Some(20_u32), Some(2), None]),
-        select(vec![10_000_u32, 5]),
+        select(vec![(20_u32, true), (2, true), (2, false)]),
+        select(vec![FailureBudget::default(), FailureBudget { alert: 1, raised: 3, severe: 5 }]),
         select(vec![None, Some(100_u64)]),
     )
         .prop_map(|(hour, day, failed, hold_after, returns, client, tenant, spend)| Caps {
@@ -175,8 +188,9 @@ fn caps() -> impl Strategy<Value = Caps> {
                 hold_after,
                 returns_per_hour: returns,
             },
-            client_starts_per_hour: client,
-            tenant_failed_checks_per_day: tenant,
+            client_starts_per_hour: client.0,
+            client_limit_refuses: client.1,
+            tenant_failures: tenant,
             tenant_spend_per_day_micros: spend,
         })
 }
@@ -252,7 +266,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => wait().prop_map(Step::SetBack),
         8 => fate().prop_map(Step::Dispatch),
         2 => (0..3_u8, fate()).prop_map(|(nth, fate)| Step::ReportLate { nth, fate }),
-        2 => spend().prop_map(Step::Spend),
+        4 => spend().prop_map(Step::Spend),
         2 => Just(Step::Sweep),
         1 => Just(Step::Reopen),
         1 => (tenant(), 0..=GHOST).prop_map(|(tenant, who)| Step::Release { tenant, who }),
@@ -262,12 +276,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn spend() -> impl Strategy<Value = Spend> {
     let life = select(vec![0_u64, 59, 60, 90, 660]).prop_map(Duration::from_secs);
-    (0..2_u8, 0..4_u8, 0..2_u8, life).prop_map(|(tenant, nonce, request, life)| Spend {
-        tenant,
-        nonce,
-        request,
-        life,
-    })
+    let (undated, keep) =
+        (prop_oneof![3 => Just(false), 1 => Just(true)], prop_oneof![1 => Just(false), 4 => Just(true)]);
+    (0..2_u8, 0..4_u8, 0..2_u8, life, undated, keep).prop_map(
+        |(tenant, nonce, request, life, undated, keep)| Spend { tenant, nonce, request, life, undated, keep },
+    )
 }
 
 /// Around every limit there is.

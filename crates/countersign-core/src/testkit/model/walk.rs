@@ -13,7 +13,7 @@ use super::steps::{Fate, GHOST, Guess, Sequence, Step, Who};
 use crate::code::Code;
 use crate::engine::{
     AcceptedKind, Answer as _, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, Engine,
-    IdempotencyClaim, Idempotent, ResendCommand, SendOutcome, StartCommand,
+    IdempotencyClaim, Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
 };
 use crate::entropy::Entropy;
 use crate::ids::{MessageId, VerificationId};
@@ -146,8 +146,9 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             Step::Dispatch(fate) => self.dispatch(*fate).await,
             Step::ReportLate { nth, fate } => self.report_late(*nth, *fate).await,
             Step::Release { tenant, who } => {
+                let caps = self.caps_in_force(*tenant).await?;
                 let command = self.administer(*tenant, *who, "recipient.released");
-                let lifted = self.engine().release(command).await?;
+                let lifted = self.engine().release(RecipientCommand { caps, ..command }).await?;
                 prop_assert_eq!(lifted, self.model.book.release((*tenant, *who)), "released");
                 self.compare_ledger(*tenant, *who).await
             }
@@ -309,7 +310,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             Step::CheckByAddress { tenant, purpose, who, guess } => {
                 let found = self.model.latest(*tenant, *purpose, *who);
                 let identity = self.recipient(*tenant, *who).identity;
-                let target = CheckTarget::Recipient { identity, purpose: purpose_of(*purpose) };
+                let target = CheckTarget::Recipient { identity, purposes: vec![purpose_of(*purpose)] };
                 let context = found.map_or(0, |proof| self.model.proofs[proof].context);
                 (*tenant, found.unwrap_or(usize::MAX), target, Some(*who), *guess, context, true, None)
             }
@@ -336,7 +337,6 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
                 (Checked::Rejected(proof, *reason, *retry_after), Some(verification))
             }
             CheckOutcome::NotFound => (Checked::NotFound, None),
-            CheckOutcome::TenantBudget { retry_after } => (Checked::TenantBudget(*retry_after), None),
         };
         self.see(&came_to);
         prop_assert_eq!(came_to, expected);

@@ -314,6 +314,7 @@ impl Calls {
             dialect: &self.dialect,
             of,
             code,
+            only_of_length: false,
             context: Pairs::default(),
             consume: used != Use::Look,
             record_proof: used == Use::Proof,
@@ -348,7 +349,6 @@ pub(super) fn judged(of: CodeOf, outcome: CheckOutcome) -> Result<Box<Verificati
         CheckOutcome::Right { verification } => Ok(verification),
         CheckOutcome::Rejected { reason, retry_after, .. } => Err(Problem::rejected(of, reason, retry_after)),
         CheckOutcome::NotFound => Err(Problem::WrongCode(of, Mismatch::NothingPending)),
-        CheckOutcome::TenantBudget { retry_after } => Err(Problem::TooManyAttempts { retry_after }),
     }
 }
 

@@ -278,7 +278,9 @@ impl Problem {
     /// What a check that was not right says. A held recipient reads as one without checks left.
     pub(super) const fn rejected(of: CodeOf, reason: Rejection, retry_after: Duration) -> Self {
         match (reason, of) {
-            (Rejection::WrongCode | Rejection::ContextMismatch, _) => Self::WrongCode(of, Mismatch::Wrong),
+            (Rejection::WrongCode | Rejection::ContextMismatch | Rejection::OtherLength, _) => {
+                Self::WrongCode(of, Mismatch::Wrong)
+            }
             (Rejection::AlreadyUsed, CodeOf::Email) => Self::EmailConfirmed,
             (Rejection::AlreadyUsed, _) => Self::WrongCode(of, Mismatch::AlreadyUsed),
             (Rejection::Canceled, _) => Self::WrongCode(of, Mismatch::Superseded),

@@ -5,15 +5,18 @@
 //! really hashes to is in the tests. Ours, `hmac-fields`, covers every value.
 //!
 //! A request is good once. The pair of user domain and `random` is spent as soon as signature and time are
-//! good, whatever comes of the call; not the signature, which has as many spellings as it has letters.
+//! good, whatever comes of the call (but for a login with no code to compare, which is not remembered); not the signature, which has as many spellings as it has letters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_core::engine::NonceKind;
 use countersign_core::freshness::Freshness;
 use countersign_core::names::TenantId;
+use countersign_core::nonces::Nonce;
 use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
 use subtle::ConstantTimeEq;
 
 use super::config::{CallName, Config, SignatureScheme, UserDomain, UserDomainName};
@@ -144,27 +147,37 @@ impl Door {
         self.callers.get(&name).ok_or(Problem::UserDomainUnknown)
     }
 
-    /// Lets a signed request in, once.
-    pub(super) async fn authenticate(
+    /// Whether a request is signed, and lately. Answers until when it must be remembered.
+    pub(super) fn authenticate(&self, caller: &Caller, signed: &Signed) -> Result<Timestamp, Problem> {
+        if !caller.signed(signed) {
+            return Err(Problem::BadSignature);
+        }
+        let now = self.services.verifications.wall();
+        FRESHNESS.judge(signed.at, now).map_err(|_| Problem::StaleTimestamp)
+    }
+
+    /// Lets a signed request in once. One that cannot have any effect is not remembered: a login without
+    /// a code to compare costs nothing, and remembering it for a day would.
+    pub(super) async fn take_once(
         &self,
         call: CallName,
         caller: &Caller,
         parameters: &Parameters,
         signed: &Signed,
+        keep_until: Timestamp,
+        has_effect: bool,
     ) -> Result<(), Problem> {
-        if !caller.signed(signed) {
-            return Err(Problem::BadSignature);
-        }
-        let now = self.services.verifications.wall();
-        let keep_until = FRESHNESS.judge(signed.at, now).map_err(|_| Problem::StaleTimestamp)?;
+        // Without the call's name: a `random` is good for one call of any kind.
         let name = [super::NAME, caller.name(), &signed.random].join("\0");
-        let request = parameters.digest(call.as_str());
-        self.services.admit(&caller.tenant)?;
+        let nonce = Nonce {
+            tenant: &caller.tenant.id,
+            name: name.as_bytes(),
+            request: &parameters.digest(call.as_str()),
+            keep_until,
+            kind: if signed.at.is_some() { NonceKind::Dated } else { NonceKind::Undated },
+        };
         let nonces = &self.services.nonces;
-        if nonces.spend(&caller.tenant.id, name.as_bytes(), &request, keep_until).await? {
-            Ok(())
-        } else {
-            Err(Problem::Replayed)
-        }
+        let is_new = if has_effect { nonces.spend(nonce).await? } else { nonces.is_fresh(nonce).await? };
+        if is_new { Ok(()) } else { Err(Problem::Replayed) }
     }
 }

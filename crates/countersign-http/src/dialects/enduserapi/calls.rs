@@ -10,13 +10,12 @@ use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendO
 use countersign_core::ids::VerificationId;
 use countersign_core::names::{DialectName, Purpose};
 use countersign_core::pairs::Pairs;
-use countersign_core::policy::{Policy, ResendCode, Terms};
+use countersign_core::policy::{MessageCaps, Policy, ResendCode, Terms};
 use countersign_core::recipient::{PhoneNumber, Recipient};
-use countersign_core::verification::Status;
 use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
 
 use super::auth::Caller;
-use super::config::SenderCodes;
+use super::config::{CallName, SenderCodes};
 use super::error::{Mismatch, Problem};
 use super::form::{RawPhone, calling_code};
 use super::forward;
@@ -32,12 +31,13 @@ use crate::services::Services;
 const CODE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// The source gives no figure.
 const COOL_DOWN: Duration = Duration::from_secs(60);
+/// The source gives no figures for messages to one number either.
+const MESSAGES_PER_HOUR: u16 = 5;
+const MESSAGES_PER_DAY: u16 = 10;
 /// As in the vendor's sample of a login.
 const ACCESS_LIFE: Duration = Duration::from_secs(2 * 3600);
 /// As in the vendor's sample of a login.
 const REFRESH_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// More than one address can have running: one verification per purpose.
-const RUNNING_MAX: u32 = 50;
 
 /// The dialect's calls over the services.
 pub(super) struct Calls {
@@ -75,13 +75,11 @@ impl Calls {
             permit_type(caller, code_type)?;
         }
         let phone = Recipient::Phone(resolve(caller, &request.phone, request.country.as_deref())?);
-        let purposes = if let Some(code_type) = request.code_type {
-            vec![code_type.purpose()]
-        } else {
-            let all: Vec<Purpose> = caller.settings.code_types.iter().map(|t| t.purpose()).collect();
-            self.pending(caller, &phone, &all).await?
+        let purposes = match request.code_type {
+            Some(code_type) => vec![code_type.purpose()],
+            None => caller.settings.code_types.iter().map(|t| t.purpose()).collect(),
         };
-        self.check_any(caller, &phone, purposes, &request.code, request.consume).await?;
+        self.check(caller, CheckOf::AnyPurpose(&phone, purposes), request.code, request.consume).await?;
         Ok(Done::Plain)
     }
 
@@ -91,15 +89,35 @@ impl Calls {
         request: ValidateEmail,
     ) -> Result<Done, Problem> {
         let mailbox = Recipient::Email(request.email);
-        let purposes = self.pending(caller, &mailbox, &EmailType::ALL.map(EmailType::purpose)).await?;
-        self.check_any(caller, &mailbox, purposes, &request.code, request.consume).await?;
+        let purposes = EmailType::ALL.map(EmailType::purpose).to_vec();
+        self.check(caller, CheckOf::AnyPurpose(&mailbox, purposes), request.code, request.consume).await?;
         Ok(Done::Plain)
+    }
+
+    /// Whether a login may come to anything: its code would be compared. Asked before it is remembered
+    /// that the request came.
+    pub(super) async fn may_log_in(&self, caller: &Caller, request: &Login) -> Result<bool, Problem> {
+        let allowed = !caller.tenant.disabled
+            && caller.settings.calls.contains(&CallName::PhoneSmsCodeLogin)
+            && permit_type(caller, CodeType::Login).is_ok();
+        let Ok(phone) = resolve(caller, &request.phone, Some(&request.country)) else { return Ok(false) };
+        let (phone, login) = (Recipient::Phone(phone), CodeType::Login.purpose());
+        let verifications = &self.services.verifications;
+        Ok(allowed && verifications.takes_guesses(&caller.tenant, &self.dialect, &phone, &login).await?)
+    }
+
+    /// The answer to a login for which nothing was pending when it came.
+    pub(super) fn log_in_vainly(&self, caller: &Caller, request: &Login) -> Result<Done, Problem> {
+        permit_type(caller, CodeType::Login)?;
+        resolve(caller, &request.phone, Some(&request.country))?;
+        Err(Problem::WrongCode(Mismatch::NothingPending))
     }
 
     pub(super) async fn log_in(&self, caller: &Caller, request: Login) -> Result<Done, Problem> {
         permit_type(caller, CodeType::Login)?;
         let phone = Recipient::Phone(resolve(caller, &request.phone, Some(&request.country))?);
-        self.check(caller, &phone, CodeType::Login.purpose(), request.code, true).await?;
+        let login = CodeType::Login.purpose();
+        self.check(caller, CheckOf::Address(&phone, login), request.code, true).await?;
         let now = self.services.verifications.now();
         let issue = |kind, life| {
             let token = self.services.tokens.issue(&caller.tenant.id, kind, phone.expose(), life);
@@ -118,7 +136,8 @@ impl Calls {
         let phone = resolve(caller, &request.phone, request.country.as_deref())?;
         let body = forward::registration(caller.name(), &phone, &request.password, &request.agreements);
         let purpose = CodeType::Registration.purpose();
-        let proof = self.check(caller, &Recipient::Phone(phone), purpose, request.code, true).await?;
+        let phone = Recipient::Phone(phone);
+        let proof = self.check(caller, CheckOf::Address(&phone, purpose), request.code, true).await?;
         let uid = forward::register(hook.as_ref(), proof, body).await?;
         Ok(Done::Registered { uid })
     }
@@ -139,7 +158,7 @@ impl Calls {
             ResetFor::Email(email) => (Recipient::Email(email), EmailType::PasswordReset.purpose()),
         };
         let body = forward::password_change(caller.name(), &to, &request.password);
-        let proof = self.check(caller, &to, purpose, request.code, true).await?;
+        let proof = self.check(caller, CheckOf::Address(&to, purpose), request.code, true).await?;
         forward::reset(hook.as_ref(), proof, body).await?;
         Ok(Done::Plain)
     }
@@ -182,63 +201,20 @@ impl Calls {
         self.services.verifications.start(request).await
     }
 
-    /// Those of the purposes that the address has a running verification for, newest first.
-    async fn pending(
-        &self,
-        caller: &Caller,
-        address: &Recipient,
-        purposes: &[Purpose],
-    ) -> Result<Vec<Purpose>, Problem> {
-        let verifications = &self.services.verifications;
-        let pending = Some(Status::Pending);
-        let mut running =
-            verifications.list(&caller.tenant, Some(address), pending, None, RUNNING_MAX).await?.found;
-        running.sort_unstable_by_key(|verification| std::cmp::Reverse(verification.id));
-        let mut found = Vec::new();
-        for verification in running {
-            if purposes.contains(&verification.purpose) && !found.contains(&verification.purpose) {
-                found.push(verification.purpose);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Takes a guess at each purpose in turn until it is right. Each one it is compared with is charged for
-    /// it.
-    async fn check_any(
-        &self,
-        caller: &Caller,
-        address: &Recipient,
-        purposes: Vec<Purpose>,
-        code: &Code,
-        consume: bool,
-    ) -> Result<VerificationId, Problem> {
-        let mut first = None;
-        for purpose in purposes {
-            match self.check(caller, address, purpose, code.clone(), consume).await {
-                Ok(proof) => return Ok(proof),
-                Err(problem @ (Problem::WrongCode(_) | Problem::ChecksUsedUp)) => {
-                    first.get_or_insert(problem);
-                }
-                Err(problem) => return Err(problem),
-            }
-        }
-        Err(first.unwrap_or(Problem::WrongCode(Mismatch::NothingPending)))
-    }
-
     async fn check(
         &self,
         caller: &Caller,
-        address: &Recipient,
-        purpose: Purpose,
+        of: CheckOf<'_>,
         code: Code,
         consume: bool,
     ) -> Result<VerificationId, Problem> {
         let request = Check {
             tenant: &caller.tenant,
             dialect: &self.dialect,
-            of: CheckOf::Address(address, purpose),
+            of,
             code,
+            // Where a code ends is not in what is signed: see `form::fenced_code`.
+            only_of_length: true,
             context: Pairs::default(),
             consume,
             record_proof: consume,
@@ -248,7 +224,6 @@ impl Calls {
             CheckOutcome::Right { verification } => Ok(verification.id),
             CheckOutcome::Rejected { reason, .. } => Err(Problem::rejected(reason)),
             CheckOutcome::NotFound => Err(Problem::WrongCode(Mismatch::NothingPending)),
-            CheckOutcome::TenantBudget { .. } => Err(Problem::ChecksUsedUp),
         }
     }
 }
@@ -259,9 +234,12 @@ impl Calls {
 fn terms(policy: &Policy) -> Terms {
     let own = policy.terms.clone();
     let code_life = own.code_life.min(CODE_LIFE);
-    let cool_downs =
-        if own.cool_downs == Terms::default().cool_downs { vec![COOL_DOWN] } else { own.cool_downs };
+    let cool_downs = if policy.own_cool_downs { own.cool_downs } else { vec![COOL_DOWN] };
     Terms {
+        messages: MessageCaps {
+            per_hour: own.messages.per_hour.or(Some(MESSAGES_PER_HOUR)),
+            per_day: own.messages.per_day.or(Some(MESSAGES_PER_DAY)),
+        },
         resend_code: ResendCode::New,
         join_within: own.window.checked_sub(code_life),
         code_life,
@@ -315,11 +293,12 @@ mod tests {
     #[test]
     fn the_tenants_own_waiting_times_go_before_the_dialects() {
         let waits = |own: Vec<u64>| {
-            let mut policy = Policy::default();
+            let mut policy = Policy { own_cool_downs: true, ..Policy::default() };
             policy.terms.cool_downs = own.into_iter().map(Duration::from_secs).collect();
             terms(&policy).cool_downs
         };
-        assert_eq!(waits(vec![30, 60, 120, 240]), [Duration::from_secs(60)]);
+        assert_eq!(terms(&Policy::default()).cool_downs, [Duration::from_secs(60)]);
+        assert_eq!(waits(vec![30, 60, 120, 240]), Policy::default().terms.cool_downs);
         assert_eq!(waits(vec![90]), [Duration::from_secs(90)]);
         assert_eq!(waits(vec![]), [] as [Duration; 0]);
     }

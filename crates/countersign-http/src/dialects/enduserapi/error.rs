@@ -313,6 +313,7 @@ impl Problem {
             Rejection::Canceled => Self::WrongCode(Mismatch::Superseded),
             Rejection::Expired => Self::WrongCode(Mismatch::Expired),
             Rejection::Exhausted | Rejection::RecipientHeld => Self::ChecksUsedUp,
+            Rejection::OtherLength => Self::NoCode,
         }
     }
 

@@ -21,6 +21,18 @@ impl RawPhone {
         if fits { Ok(Self(text.to_owned())) } else { Err(Problem::InvalidPhone) }
     }
 
+    /// Refuses what is no number of the country that it is sent with: otherwise the digits of another call,
+    /// signed for a number and a code, could be read as one long number. A country that is not served is
+    /// left to be refused for that.
+    pub(super) fn fence_country(&self, country: Option<&str>, caller: &Caller) -> Result<(), Problem> {
+        let countries = &caller.settings.countries;
+        let code = country.map_or(Ok(countries.home()), calling_code)?;
+        if countries.contains(code) {
+            self.resolve(code, &caller.tenant.policy)?;
+        }
+        Ok(())
+    }
+
     /// The number, as one of this country. Written with a `+` it must say the same country.
     pub(super) fn resolve(&self, calling_code: &str, policy: &Policy) -> Result<PhoneNumber, Problem> {
         let national = match self.0.strip_prefix('+') {
@@ -43,11 +55,14 @@ pub(super) fn required<'a>(p: &'a Parameters, name: &str, field: Field) -> Resul
     p.get(name).ok_or(Problem::Missing(field))
 }
 
-/// A text of another length than the tenant's codes is none of them: nothing is charged for it, and what
-/// is signed keeps one reading.
-pub(super) fn fenced_code(text: &str, caller: &Caller) -> Result<Code, Problem> {
-    let length = usize::from(caller.tenant.policy.terms.code.length);
-    let fits = text.len() == length && text.bytes().all(|b| b.is_ascii_alphanumeric());
+/// A text that cannot be a code is none: nothing is charged for it.
+///
+/// How long the code is, only its verification knows, for the tenant's setting may have changed since. So
+/// what is signed may be cut elsewhere: the same digits as another number with a longer or shorter code. Of
+/// the readings one is taken at most, for they share `random`; and one whose code is not as long as its
+/// verification's is no guess.
+pub(super) fn fenced_code(text: &str) -> Result<Code, Problem> {
+    let fits = (4..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     let code = if fits { Code::parse(text).ok() } else { None };
     code.ok_or(Problem::NoCode)
 }

@@ -95,6 +95,18 @@ struct Api {
     calls: Calls,
 }
 
+/// A request that may be served.
+struct LetIn<'a> {
+    /// Who calls.
+    caller: &'a Arc<Caller>,
+    /// What they want.
+    wanted: Wanted,
+    /// Whether they signed it.
+    signed: bool,
+    /// Whether anything can come of it. If not, it is not remembered.
+    has_effect: bool,
+}
+
 /// A call whose parameters have their form.
 enum Wanted {
     SendSms(SendSms),
@@ -117,33 +129,42 @@ impl Api {
             Ok(parameters) => parameters,
             Err(problem) => return failure(&problem, false),
         };
-        let (caller, wanted, signed) = match self.let_in(call, &parameters).await {
+        let LetIn { caller, wanted, signed, has_effect } = match self.let_in(call, &parameters).await {
             Ok(let_in) => let_in,
             Err(problem) => return failure(&problem, false),
         };
-        match self.act(call, caller, wanted).await {
+        match self.act(call, caller, wanted, has_effect).await {
             Ok(done) => success(done),
             // Only somebody who signed is told more.
             Err(problem) => failure(&problem, signed && caller.settings.reason_header),
         }
     }
 
-    /// Who calls, and what they want; and whether it is signed.
-    async fn let_in(
-        &self,
-        call: CallName,
-        parameters: &Parameters,
-    ) -> Result<(&Arc<Caller>, Wanted, bool), Problem> {
+    async fn let_in(&self, call: CallName, parameters: &Parameters) -> Result<LetIn<'_>, Problem> {
         let caller = self.door.find(parameters)?;
         let (wanted, signed) = parse(call, parameters, caller)?;
+        let mut has_effect = true;
         match &signed {
-            Some(signed) => self.door.authenticate(call, caller, parameters, signed).await?,
+            Some(signed) => {
+                let keep_until = self.door.authenticate(caller, signed)?;
+                self.calls.services.admit(&caller.tenant)?;
+                if let Wanted::Login(login) = &wanted {
+                    has_effect = self.calls.may_log_in(caller, login).await?;
+                }
+                self.door.take_once(call, caller, parameters, signed, keep_until, has_effect).await?;
+            }
             None => self.calls.services.admit(&caller.tenant)?,
         }
-        Ok((caller, wanted, signed.is_some()))
+        Ok(LetIn { caller, wanted, signed: signed.is_some(), has_effect })
     }
 
-    async fn act(&self, call: CallName, caller: &Caller, wanted: Wanted) -> Result<response::Done, Problem> {
+    async fn act(
+        &self,
+        call: CallName,
+        caller: &Caller,
+        wanted: Wanted,
+        has_effect: bool,
+    ) -> Result<response::Done, Problem> {
         if caller.tenant.disabled {
             return Err(Problem::TenantDisabled);
         }
@@ -155,6 +176,8 @@ impl Api {
             Wanted::SendEmail(request) => self.calls.send_email(caller, request).await,
             Wanted::ValidateSms(request) => self.calls.validate_sms(caller, request).await,
             Wanted::ValidateEmail(request) => self.calls.validate_email(caller, request).await,
+            // Where it was not remembered that the request came, nothing may come of it.
+            Wanted::Login(request) if !has_effect => self.calls.log_in_vainly(caller, &request),
             Wanted::Login(request) => self.calls.log_in(caller, request).await,
             Wanted::Register(request) => self.calls.register(caller, request).await,
             Wanted::ResetPassword(request) => self.calls.reset_password(caller, request).await,
@@ -190,7 +213,7 @@ fn parse(
             let (request, signed) = Login::parse(p, caller)?;
             (Wanted::Login(request), Some(signed))
         }
-        CallName::PhonePwdRegister => (Wanted::Register(Register::parse(p, caller)?), None),
-        CallName::UserPwdReset => (Wanted::ResetPassword(ResetPassword::parse(p, caller)?), None),
+        CallName::PhonePwdRegister => (Wanted::Register(Register::parse(p)?), None),
+        CallName::UserPwdReset => (Wanted::ResetPassword(ResetPassword::parse(p)?), None),
     })
 }

@@ -5,7 +5,6 @@ use countersign_core::recipient::EmailAddress;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::auth::Caller;
 use super::error::{Field, Problem};
 use super::form::{RawPhone, fenced_code, fenced_email, required};
 use super::params::Parameters;
@@ -21,14 +20,14 @@ pub(super) struct Register {
 }
 
 impl Register {
-    pub(super) fn parse(p: &Parameters, caller: &Caller) -> Result<Self, Problem> {
+    pub(super) fn parse(p: &Parameters) -> Result<Self, Problem> {
         let phone = required(p, "phone", Field::Phone)?;
         let code = required(p, "smsCode", Field::Code)?;
         let password = Password::require(p)?;
         let agreements = agreements(p)?;
         Ok(Self {
             phone: RawPhone::fence(phone)?,
-            code: fenced_code(code, caller)?,
+            code: fenced_code(code)?,
             country: p.get("internationalCode").map(str::to_owned),
             password,
             agreements,
@@ -50,7 +49,7 @@ pub(super) enum ResetFor {
 }
 
 impl ResetPassword {
-    pub(super) fn parse(p: &Parameters, caller: &Caller) -> Result<Self, Problem> {
+    pub(super) fn parse(p: &Parameters) -> Result<Self, Problem> {
         let (phone, email) = (p.get("phone"), p.get("email"));
         if phone.is_none() && email.is_none() {
             return Err(Problem::Missing(Field::Phone));
@@ -66,7 +65,7 @@ impl ResetPassword {
             },
             (None, email) => ResetFor::Email(fenced_email(email.unwrap_or_default())?),
         };
-        Ok(Self { to, code: fenced_code(code, caller)?, password })
+        Ok(Self { to, code: fenced_code(code)?, password })
     }
 }
 

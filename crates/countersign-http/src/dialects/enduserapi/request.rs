@@ -30,6 +30,7 @@ impl SendSms {
         let raw = RawPhone::fence(phone)?;
         let kind = CodeType::parse(code_type).ok_or(Problem::IllFormed(Field::CodeType))?;
         let stamp = stamp.fence()?;
+        raw.fence_country(Some(country), caller)?;
         let (random, ts) = (stamp.random, stamp.ts);
         let signed = Signed::new(
             CallName::SendPhoneSmsCode,
@@ -63,8 +64,9 @@ impl ValidateSms {
             p.get("codeType").map(|text| CodeType::parse(text).ok_or(Problem::IllFormed(Field::CodeType)));
         let kind = kind.transpose()?;
         let consume = consume(p)?;
-        let parsed = fenced_code(code, caller)?;
+        let parsed = fenced_code(code)?;
         let stamp = stamp.fence()?;
+        raw.fence_country(p.get("internationalCode"), caller)?;
         let optional = |name| p.get(name).unwrap_or_default();
         let (random, ts) = (stamp.random, stamp.ts);
         let signed = Signed::new(
@@ -110,8 +112,9 @@ impl Login {
         if !caller.settings.countries.contains(country) {
             return Err(Problem::NotPermitted);
         }
-        let parsed = fenced_code(code, caller)?;
+        let parsed = fenced_code(code)?;
         let stamp = stamp.fence()?;
+        raw.fence_country(Some(country), caller)?;
         let random = stamp.random;
         let signed = Signed::new(
             CallName::PhoneSmsCodeLogin,
@@ -162,7 +165,7 @@ impl ValidateEmail {
 
         let address = fenced_email(email)?;
         let consume = consume(p)?;
-        let parsed = fenced_code(code, caller)?;
+        let parsed = fenced_code(code)?;
         let stamp = stamp.map(Stamp::fence).transpose()?;
         let disabled = p.get("isDisabled").unwrap_or_default();
         let signed = stamp.map(|stamp| {

@@ -267,6 +267,7 @@ impl Calls {
             dialect: &self.dialect,
             of,
             code,
+            only_of_length: false,
             context,
             consume: true,
             record_proof: true,
@@ -336,7 +337,6 @@ fn judged(outcome: CheckOutcome) -> Result<Box<Verification>, Problem> {
         CheckOutcome::Right { verification } => Ok(verification),
         CheckOutcome::Rejected { reason, retry_after, .. } => Err(Problem::rejected(reason, retry_after)),
         CheckOutcome::NotFound => Err(Problem::WrongCode(Mismatch::NothingPending)),
-        CheckOutcome::TenantBudget { retry_after } => Err(Problem::TooManyAttempts { retry_after }),
     }
 }
 

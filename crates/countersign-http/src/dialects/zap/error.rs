@@ -268,7 +268,9 @@ impl Problem {
     /// What a check that was not right says. A held recipient reads as one without checks left.
     pub(super) fn rejected(reason: Rejection, retry_after: Duration) -> Self {
         match reason {
-            Rejection::WrongCode | Rejection::ContextMismatch => Self::WrongCode(Mismatch::Wrong),
+            Rejection::WrongCode | Rejection::ContextMismatch | Rejection::OtherLength => {
+                Self::WrongCode(Mismatch::Wrong)
+            }
             Rejection::AlreadyUsed => Self::WrongCode(Mismatch::AlreadyUsed),
             Rejection::Canceled => Self::WrongCode(Mismatch::Superseded),
             Rejection::Expired => Self::Expired,

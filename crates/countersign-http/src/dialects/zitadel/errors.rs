@@ -249,9 +249,11 @@ impl Reason {
     /// for a code that was right before.
     pub(super) fn rejected(rejection: Rejection, retry_after: Duration, wrong: Row, used: Row) -> Self {
         match rejection {
-            Rejection::WrongCode | Rejection::ContextMismatch | Rejection::Expired | Rejection::Canceled => {
-                Self::Row(wrong)
-            }
+            Rejection::WrongCode
+            | Rejection::ContextMismatch
+            | Rejection::OtherLength
+            | Rejection::Expired
+            | Rejection::Canceled => Self::Row(wrong),
             Rejection::AlreadyUsed => Self::Row(used),
             Rejection::Exhausted | Rejection::RecipientHeld => Self::wait(Row::NO_ATTEMPTS, retry_after),
         }

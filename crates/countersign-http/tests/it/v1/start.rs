@@ -170,8 +170,8 @@ async fn the_sixth_start_in_an_hour_is_refused() {
 }
 
 #[tokio::test]
-async fn one_client_address_starts_twenty_an_hour() {
-    let app = TestApp::new();
+async fn one_client_address_starts_twenty_an_hour_where_that_is_enforced() {
+    let app = TestApp::with(|tenant| tenant.policy.caps.client_limit_refuses = true);
     let start =
         |n: u32| json!({"to": format!("+121255501{n:02}"), "client": {"ip": format!("2001:db8::{n:x}")}});
     for n in 0..20 {
@@ -229,4 +229,15 @@ async fn a_test_number_needs_no_provider() {
     });
     assert_eq!(app.post(PATH, json!({"to": "+447700900123"})).await.status, 201);
     assert_eq!(app.post(PATH, json!({"to": ALICE})).await.fault().1, "channel");
+}
+
+/// A school's pupils, or a carrier's customers, come from one address.
+/// Shows: F19.
+#[tokio::test]
+async fn f19_a_client_address_starts_as_often_as_people_come_from_it() {
+    let app = TestApp::new();
+    for n in 0..60 {
+        let start = json!({"to": format!("+121255501{n:02}"), "client": {"ip": "203.0.113.7"}});
+        assert_eq!(app.post(PATH, start).await.status, 201);
+    }
 }

@@ -88,6 +88,14 @@ impl TestApp {
         Self::assemble(Arc::new(MemoryEngine::new(keys())), Arc::new(keys()), None, config, price_micros)
     }
 
+    /// The same store and the same instant under another configuration.
+    pub(crate) fn reconfigured(self, config: ServiceConfig) -> Self {
+        self.unlooked.store(false, Ordering::Relaxed);
+        let again = Self::assemble(Arc::clone(&self.engine), Arc::new(keys()), None, config, 0);
+        again.clock.advance(self.clock.now().since(again.clock.now()));
+        again
+    }
+
     fn over(engine: Arc<dyn Engine>, keys: Arc<KeyRing>, folder: Option<tempfile::TempDir>) -> Self {
         Self::assemble(engine, keys, folder, dev::config(), 0)
     }

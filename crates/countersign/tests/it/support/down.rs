@@ -8,7 +8,7 @@ use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, EnrolCommand, EnrolOutcome, Engine, Idempotent, ListQuery, NameConflict,
     NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    StorageError, SweepReport, UserIndex, VerificationPage, VerificationRecord,
+    StorageError, SweepReport, TenantUsage, UserIndex, VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -43,6 +43,7 @@ unavailable! {
     verification(&TenantId, VerificationId) -> Option<VerificationRecord>;
     list(&TenantId, ListQuery) -> VerificationPage;
     recipient(&TenantId, &RecipientKey) -> RecipientLedger;
+    tenant_usage(&TenantId) -> TenantUsage;
     release(RecipientCommand) -> bool;
     erase(RecipientCommand) -> u32;
     claim_messages(ClaimCommand) -> Vec<Message>;

@@ -22,8 +22,7 @@ fn config(policy: &str) -> ServiceConfig {
 }
 
 /// So wide that a round meets none of them.
-const WIDE: &str =
-    "limits.starts_per_hour = 100\nlimits.starts_per_day = 100\nlimits.client_starts_per_hour = 0";
+const WIDE: &str = "limits.starts_per_hour = 100\nlimits.starts_per_day = 100";
 
 /// One code, presented everywhere else and then where it belongs.
 async fn round(issued: Place, others_are_pending: bool) {
@@ -140,7 +139,7 @@ async fn wrong_guesses_at_a_recipient_are_counted_over_all_wire_apis() {
 /// Shows: I5, A3.
 #[tokio::test]
 async fn what_a_recipient_is_sent_is_counted_over_all_wire_apis() {
-    let app = TestApp::serving(config("limits.starts_per_hour = 5\nlimits.client_starts_per_hour = 0"));
+    let app = TestApp::serving(config("limits.starts_per_hour = 5"));
     let of_one = places_of_one();
     let mut sent = 0;
     // Cool-downs are of one verification each; the hour's window is the recipient's.

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use countersign_core::names::{Channel, TenantId};
+use countersign_core::nonces::NonceBudgets;
 use countersign_core::tenant::Tenant;
 use countersign_core::testkit::{ManualClock, MemoryEngine, tenant as plain_tenant};
 use countersign_core::time::{Clock, Timestamp};
@@ -80,7 +81,7 @@ pub(super) struct Setup {
     pub(super) section: Value,
     pub(super) acme: Tenant,
     pub(super) channels: Vec<Channel>,
-    pub(super) budget_of_nonces: Option<u32>,
+    pub(super) budget_of_nonces: Option<NonceBudgets>,
     /// Beside everything else that is served.
     pub(super) whole: bool,
 }
@@ -126,7 +127,7 @@ impl App {
         let (mut services, outbox) = ground.services(setup.acme, &setup.channels, Arc::new(hook.clone()));
         let tokens = services.tokens.clone();
         if let Some(budget) = setup.budget_of_nonces {
-            services.nonces = services.nonces.with_budget(budget);
+            services.nonces = services.nonces.with_budgets(budget);
         }
         let signs_fields = config
             .user_domains

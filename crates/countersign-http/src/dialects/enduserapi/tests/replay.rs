@@ -1,8 +1,17 @@
 //! A signed request is good once, and for ten minutes.
 
+use countersign_core::nonces::NonceBudgets;
+use countersign_core::testkit::tenant;
 use serde_json::json;
 
 use super::app::{App, OTHER_DOMAIN, Setup, said};
+
+const LOGIN_CODE: &str = "codeType=2&internationalCode=86&phone=13800138000";
+
+/// No drawn code has letters.
+fn wrong_login() -> String {
+    "internationalCode=86&phone=13800138000&smsCode=wrong0".into()
+}
 
 const SEND: &str = "codeType=3&internationalCode=86&phone=13800138000";
 
@@ -43,11 +52,9 @@ async fn of_two_that_come_at_once_one_is_taken() {
 async fn a_random_is_spent_whatever_comes_of_the_call() {
     let app = App::new();
     app.make("sendPhoneSmsCode", SEND).await;
-    for (query, code) in [
-        (SEND.to_owned(), 5058),
-        ("codeType=3&internationalCode=44&phone=13800138000".to_owned(), 5059),
-        ("codeType=3&internationalCode=86&phone=99999".to_owned(), 5019),
-    ] {
+    for (query, code) in
+        [(SEND.to_owned(), 5058), ("codeType=3&internationalCode=44&phone=13800138000".to_owned(), 5059)]
+    {
         let query = app.signed("sendPhoneSmsCode", &query);
         assert_eq!(app.post("sendPhoneSmsCode", &query).await.code(), code);
         assert_eq!(app.post("sendPhoneSmsCode", &query).await.says(), said(5420, "replayed"));
@@ -117,16 +124,83 @@ async fn a_request_is_remembered_until_it_is_stale() {
 #[tokio::test]
 async fn a_login_has_no_time_and_is_remembered_for_a_day() {
     let app = App::new();
-    let query = app.signed("phoneSmsCodeLogin", "internationalCode=86&phone=13800138000&smsCode=123456");
+    app.make("sendPhoneSmsCode", LOGIN_CODE).await;
+    let query = app.signed("phoneSmsCodeLogin", &wrong_login());
     assert_eq!(app.post("phoneSmsCodeLogin", &query).await.says(), said(5037, ""));
     app.wait(24 * 3600);
     assert_eq!(app.post("phoneSmsCodeLogin", &query).await.says(), said(5420, "replayed"));
 }
 
+/// Wrong logins where there is no code to compare, and where there is: the first are not remembered, the
+/// others fill a budget that no other call needs.
+/// Shows: F6.
+#[tokio::test]
+async fn f6_wrong_logins_take_no_place_from_other_signed_calls() {
+    let budgets = NonceBudgets { dated: 5, undated: 2 };
+    let mut app = App::build(Setup { budget_of_nonces: Some(budgets), ..Setup::default() });
+    for _ in 0..20 {
+        let query = app.signed("phoneSmsCodeLogin", &wrong_login());
+        for _ in 0..2 {
+            assert_eq!(app.post("phoneSmsCodeLogin", &query).await.says(), said(5037, ""));
+        }
+    }
+    assert_eq!(app.make("sendPhoneSmsCode", LOGIN_CODE).await.code(), 200);
+    let right = app.last_code().await;
+    for _ in 0..2 {
+        assert_eq!(app.make("phoneSmsCodeLogin", &wrong_login()).await.says(), said(5037, ""));
+    }
+    assert_eq!(
+        app.make("phoneSmsCodeLogin", &wrong_login()).await.status.as_u16(),
+        503,
+        "that budget is full"
+    );
+    assert_eq!(app.make("sendPhoneSmsCode", SEND).await.code(), 200);
+    let query = format!("phone=13800138000&codeType=2&smsCode={right}");
+    assert_eq!(app.make("validateSmsCode", &query).await.code(), 200);
+    app.sent().await;
+}
+
+/// A held number's codes are not compared, so that a guess at them is not remembered either.
+/// Shows: F6.
+#[tokio::test]
+async fn f6_logins_of_a_held_number_are_not_remembered() {
+    let mut acme = tenant("acme");
+    acme.policy.caps.recipient.failed_checks_per_day = 1;
+    let budgets = NonceBudgets { dated: 5, undated: 2 };
+    let mut app = App::build(Setup { acme, budget_of_nonces: Some(budgets), ..Setup::default() });
+    app.make("sendPhoneSmsCode", LOGIN_CODE).await;
+    app.sent().await;
+    for _ in 0..10 {
+        assert_eq!(app.make("phoneSmsCodeLogin", &wrong_login()).await.says(), said(5037, ""));
+    }
+}
+
+/// Shows: F23.
+#[tokio::test]
+async fn f23_a_random_is_good_for_one_call_of_any_kind() {
+    let mut app = App::new();
+    app.make("sendPhoneSmsCode", LOGIN_CODE).await;
+    let wrong = app.wrong_code().await;
+    let random = "random=aaaaaaaaaaaaaaaa";
+    let login = format!("internationalCode=86&phone=13800138000&smsCode={wrong}&{random}");
+    assert_eq!(app.make("phoneSmsCodeLogin", &login).await.says(), said(5037, ""));
+    for (call, query) in [
+        ("sendPhoneSmsCode", SEND.to_owned()),
+        ("validateSmsCode", format!("phone=13800138000&smsCode={wrong}")),
+        ("sendEmail", "email=a@example.com&emailType=1".to_owned()),
+        ("validateEmailCode", format!("email=a@example.com&code={wrong}")),
+        ("phoneSmsCodeLogin", format!("internationalCode=86&phone=13800138001&smsCode={wrong}")),
+    ] {
+        let reply = app.make(call, &format!("{query}&{random}")).await;
+        assert_eq!(reply.says(), said(5420, "replayed"), "{call}");
+    }
+}
+
 /// Shows: A8.
 #[tokio::test]
 async fn more_requests_than_can_be_remembered_are_refused_and_send_nothing() {
-    let mut app = App::build(Setup { budget_of_nonces: Some(1), ..Setup::default() });
+    let budgets = NonceBudgets { dated: 1, undated: 1 };
+    let mut app = App::build(Setup { budget_of_nonces: Some(budgets), ..Setup::default() });
     assert_eq!(app.make("validateSmsCode", "phone=13800138000&smsCode=123456").await.code(), 5037);
     let full = app.make("sendPhoneSmsCode", SEND).await;
     assert_eq!((full.status.as_u16(), full.says()), (503, said(5059, "unavailable")));

@@ -166,6 +166,7 @@ impl Users {
                 purpose: contact.purpose(),
             },
             code,
+            only_of_length: false,
             context: Pairs::default(),
             consume: true,
             record_proof: true,
@@ -195,7 +196,6 @@ impl Users {
                 Err(reason)
             }
             CheckOutcome::NotFound => Err(words.none.into()),
-            CheckOutcome::TenantBudget { retry_after } => Err(Reason::wait(Row::NO_ATTEMPTS, retry_after)),
         }
     }
 
