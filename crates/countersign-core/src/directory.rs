@@ -13,7 +13,8 @@ use rand::RngExt;
 
 use crate::codec;
 use crate::engine::{
-    Accepted, EnrolCommand, EnrolOutcome, Engine, NameConflict, PutUser, Refusal, StorageError, StoredUser, UserIndex,
+    Accepted, Engine, EnrolCommand, EnrolOutcome, NameConflict, PutUser, Refusal, StorageError, StoredUser,
+    UserIndex,
 };
 use crate::entropy::Entropy;
 use crate::keys::{KeyRing, Place};

@@ -4,20 +4,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use countersign_core::code::Code;
 use countersign_core::directory::{Directories, NewUser, UserBy};
 use countersign_core::engine::{
-    Accepted, AcceptedKind, CheckTarget, Delivery, DestinationRequest, Engine, Idempotent, Intent, ListQuery, SendOutcome,
-    StartCommand, UserAddress, UserIndex, UserKey,
+    Accepted, AcceptedKind, CheckTarget, Delivery, DestinationRequest, Engine, Idempotent, Intent, ListQuery,
+    SendOutcome, StartCommand, UserAddress, UserIndex, UserKey,
 };
 use countersign_core::entropy::Entropy;
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::{KeyMaterial, SecretKey};
 use countersign_core::link::{LinkPart, LinkTemplate};
 use countersign_core::names::{Channel, DialectName, Purpose};
-use countersign_core::outbox::Payload;
+use countersign_core::outbox::{Payload, Slots};
 use countersign_core::policy::TestNumbers;
 use countersign_core::provider::Routes;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
@@ -25,7 +24,9 @@ use countersign_core::template::Templates;
 use countersign_core::tenant::Tenant;
 use countersign_core::testkit::{ManualClock, MemoryEngine, SeededEntropy, commands, keys, tenant};
 use countersign_core::time::Clock;
-use countersign_core::verifications::{Account, Check, CheckOf, IdempotencyKey, Resend, Start, Target, Verifications};
+use countersign_core::verifications::{
+    Account, Check, CheckOf, IdempotencyKey, Resend, Start, Target, Verifications,
+};
 
 const PHONE: &str = "+12125550187";
 const MAIL: &str = "canary.person@example.com";
@@ -126,7 +127,8 @@ fn no_command_to_an_engine_prints_a_seed_an_address_a_code_a_link_or_a_callers_t
     assert_masked("a resend", &commands::resend(&acme.id, id, now, [BYTE; 32]));
     assert_masked("a check", &commands::check(&acme.id, CheckTarget::Id(id), code(), now));
     assert_masked("a release", &commands::administer(&acme.id, PHONE, "recipient.released", now));
-    let list = ListQuery { identity: Some(keys_of.identity), status: None, before: None, limit: 1, now };
+    let list =
+        ListQuery { identity: Some(keys_of.identity), status: None, before: None, limit: 1, looks: 1, now };
     assert_masked("a list", &list);
     assert_masked("a seed", &SeededEntropy::default().seed());
 }
@@ -164,12 +166,13 @@ fn no_request_to_the_verbs_prints_what_its_caller_said() {
     };
     assert_masked("a start", &start);
     let id = VerificationId::from_bytes([1; 16]);
-    let resend = Resend { tenant: &acme, id, channel: None, idempotency: key() };
+    let resend = Resend { tenant: &acme, dialect: &dialect, id, channel: None, idempotency: key() };
     assert_masked("a resend", &resend);
     for of in [
         CheckOf::Id(id),
         CheckOf::Address(&phone, purpose.clone()),
         CheckOf::User { user: &account(), recipient: &phone, purpose: purpose.clone() },
+        CheckOf::AnyPurpose(&phone, vec![purpose.clone()]),
         CheckOf::AnyOf(std::slice::from_ref(&phone), purpose.clone()),
         CheckOf::Nobody(MAIL, purpose.clone()),
     ] {
@@ -178,6 +181,7 @@ fn no_request_to_the_verbs_prints_what_its_caller_said() {
             dialect: &dialect,
             of,
             code: code(),
+            only_of_length: false,
             context: pairs().into(),
             consume: true,
             record_proof: true,
@@ -204,7 +208,7 @@ async fn nothing_that_an_engine_hands_out_prints_what_is_in_it() {
     assert_masked("an outcome with its code", &returned);
     let record = engine.verification(&acme.id, accepted.verification.id).await.unwrap().unwrap();
     assert_masked("a record", &record);
-    let messages = engine.claim_messages(9, Duration::from_secs(30), clock.now()).await.unwrap();
+    let messages = engine.claim_messages(commands::claim_into(Slots::in_all(9), clock.now())).await.unwrap();
     assert_eq!(messages.len(), 2);
     for message in &messages {
         assert_masked("a message", message);
@@ -212,14 +216,8 @@ async fn nothing_that_an_engine_hands_out_prints_what_is_in_it() {
     }
     let routes = Arc::new(Routes::default());
     let templates = Arc::new(Templates::builtin());
-    let verbs = Verifications::new(
-        engine.clone(),
-        ring.clone(),
-        clock.clone(),
-        entropy.clone(),
-        routes,
-        templates,
-    );
+    let verbs =
+        Verifications::new(engine.clone(), ring.clone(), clock.clone(), entropy.clone(), routes, templates);
     assert_masked("what a verification says", &verbs.disclose(&record.verification).unwrap());
     assert_masked("the verbs", &verbs);
 
@@ -236,7 +234,10 @@ async fn nothing_that_an_engine_hands_out_prints_what_is_in_it() {
     let index = UserIndex::Address(Recipient::Phone(phone()).keys(&acme.id, &ring).identity);
     let stored = engine.find_user(&acme.id, &name, index).await.unwrap().unwrap();
     assert_masked("a stored user", &stored);
-    assert_masked("a user's address", &UserAddress { user: UserKey { directory: name, id: stored.id }, address: stored.phone.unwrap() });
+    assert_masked(
+        "a user's address",
+        &UserAddress { user: UserKey { directory: name, id: stored.id }, address: stored.phone.unwrap() },
+    );
     assert_masked("a user", &directory.find(&acme.id, UserBy::Id(USER)).await.unwrap());
 }
 

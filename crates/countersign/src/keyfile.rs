@@ -119,9 +119,7 @@ pub fn parse(text: &str, origin: &str) -> Result<KeyRing, KeyFileError> {
 
 /// A fresh key file's text.
 pub fn generate(entropy: &impl Entropy) -> Zeroizing<String> {
-    let key = || {
-        Zeroizing::new(BASE64.encode(entropy.seed().expose()))
-    };
+    let key = || Zeroizing::new(BASE64.encode(entropy.seed().expose()));
     let (index, audit, pepper, seal) = (key(), key(), key(), key());
     Zeroizing::new(format!(
         "# Countersign key file. Keep a copy where the database's backups are not: each is useless\n\

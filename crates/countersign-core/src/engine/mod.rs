@@ -17,7 +17,8 @@ use std::time::Duration;
 
 pub use commands::{
     Accepted, AcceptedKind, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery,
-    DestinationRequest, EnrolCommand, EnrolOutcome, Intent, Refusal, Rejection, ResendCommand, SendOutcome, StartCommand,
+    DestinationRequest, EnrolCommand, EnrolOutcome, Intent, Refusal, Rejection, ResendCommand, SendOutcome,
+    StartCommand,
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
 pub use nonce::{NonceCommand, NonceKind, NonceOutcome, StoredNonce, spend};

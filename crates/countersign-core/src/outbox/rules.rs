@@ -240,7 +240,8 @@ mod tests {
     fn every_step_of_a_message_is_dated() {
         let leased = submit(queued(), at(5));
         assert_eq!(leased.updated_at, at(5));
-        let retry = DeliveryResult::Failed { provider: Some(provider()), retry_after: LEASE };
+        let retry =
+            DeliveryResult::Failed { provider: Some(provider()), submitted: true, retry_after: LEASE };
         for (n, result) in [
             DeliveryResult::Accepted { provider: provider() },
             DeliveryResult::GivenUp { reason: Abandoned::Unknown },

@@ -13,8 +13,8 @@ use crate::engine::{
 use crate::entropy::Seed;
 use crate::ids::VerificationId;
 use crate::names::{DialectName, DirectoryName, Locale, Purpose, TenantId};
-use crate::pairs::Pairs;
 use crate::outbox::{ClaimCommand, Slots};
+use crate::pairs::Pairs;
 use crate::policy::{Caps, Policy, RecipientCaps, Terms};
 use crate::recipient::{Recipient, RecipientKeys};
 use crate::tenant::Tenant;

@@ -145,7 +145,9 @@ fn is_meant(destination: &Destination, target: &CheckTarget) -> bool {
 pub fn newest(found: impl IntoIterator<Item = Verification>, command: &CheckCommand) -> Option<Verification> {
     let waits =
         |v: &Verification| v.dialect == command.dialect && v.status_at(command.now) == Status::Pending;
-    found.into_iter().max_by_key(|verification| (waits(verification), verification.created_at, verification.id))
+    found
+        .into_iter()
+        .max_by_key(|verification| (waits(verification), verification.created_at, verification.id))
 }
 
 /// What the right code proves, with the users it was asked for: the addresses that it was handed out for.

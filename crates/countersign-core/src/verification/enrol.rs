@@ -78,7 +78,8 @@ impl Changes {
 
     /// Adds what was decided after it, which read this.
     fn absorb(&mut self, later: Self) {
-        let Self { verifications, ledgers, client, tenant, messages, drop_messages, proven, users, audit } = later;
+        let Self { verifications, ledgers, client, tenant, messages, drop_messages, proven, users, audit } =
+            later;
         self.verifications.extend(verifications);
         self.ledgers.retain(|(key, _)| ledgers.iter().all(|(other, _)| other != key));
         self.ledgers.extend(ledgers);

@@ -220,7 +220,8 @@ fn sent_for(command: &StartCommand, keys: &KeyRing) -> Option<[u8; 16]> {
         asked.extend_from_slice(destination.keys.identity.as_bytes());
         asked.extend_from_slice(destination.channel.as_str().as_bytes());
     }
-    for text in [Some(command.locale.as_str()), command.link.as_ref().map(LinkTemplate::identity).as_deref()] {
+    for text in [Some(command.locale.as_str()), command.link.as_ref().map(LinkTemplate::identity).as_deref()]
+    {
         // A space ends each: neither has one within, but the link between its parts, and it comes last.
         asked.push(b' ');
         asked.extend_from_slice(text.unwrap_or_default().as_bytes());

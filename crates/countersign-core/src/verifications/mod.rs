@@ -284,7 +284,7 @@ impl Verifications {
     ) -> Result<bool, StorageError> {
         // One is pending per purpose and wire API at most.
         let pending = self.list(tenant, Some(recipient), Some(Status::Pending), None, 50).await?;
-        if !pending.iter().any(|v| v.purpose == *purpose && v.dialect == *dialect) {
+        if !pending.found.iter().any(|v| v.purpose == *purpose && v.dialect == *dialect) {
             return Ok(false);
         }
         let (ledger, caps) = self.recipient(tenant, recipient).await?;
@@ -521,11 +521,7 @@ impl Verifications {
         RecipientKeys { identity: key, budget: key }
     }
 
-    fn context(
-        &self,
-        tenant: &Tenant,
-        pairs: &Pairs,
-    ) -> Option<crate::keys::ContextDigest> {
+    fn context(&self, tenant: &Tenant, pairs: &Pairs) -> Option<crate::keys::ContextDigest> {
         (!pairs.is_empty()).then(|| self.keys.context_digest(&tenant.id, pairs))
     }
 

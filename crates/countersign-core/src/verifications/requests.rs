@@ -82,7 +82,9 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(recipient) => f.debug_tuple("Address").field(recipient).finish(),
-            Self::Claimed { user, recipient } => f.debug_tuple("Claimed").field(user).field(recipient).finish(),
+            Self::Claimed { user, recipient } => {
+                f.debug_tuple("Claimed").field(user).field(recipient).finish()
+            }
             Self::User { user, recipient } => f.debug_tuple("User").field(user).field(recipient).finish(),
             Self::Nobody(_) => f.write_str("Nobody(…)"),
             Self::LookAlike { name: _, of } => f.debug_tuple("LookAlike").field(of).finish(),
@@ -201,6 +203,9 @@ impl fmt::Debug for CheckOf<'_> {
             }
             Self::User { user, recipient, purpose } => {
                 f.debug_tuple("User").field(user).field(recipient).field(purpose).finish()
+            }
+            Self::AnyPurpose(recipient, purposes) => {
+                f.debug_tuple("AnyPurpose").field(recipient).field(purposes).finish()
             }
             Self::AnyOf(recipients, purpose) => {
                 f.debug_tuple("AnyOf").field(recipients).field(purpose).finish()

@@ -20,7 +20,9 @@ use super::auth::{Caller, Scope, Verify};
 use super::outcome::answer;
 use super::request::{self, Raw, malformed};
 use super::resource::{ChannelName, VerificationResource, json};
-use super::schema::{Address, ContextPairs, IdempotencyKeyText, IpText, LocaleText, Notes, OwnCode, PurposeText};
+use super::schema::{
+    Address, ContextPairs, IdempotencyKeyText, IpText, LocaleText, Notes, OwnCode, PurposeText,
+};
 use super::{Api, limits};
 use crate::json::Object;
 use crate::problem::{Kind, Problem};
@@ -165,7 +167,8 @@ pub(super) async fn start(
     let locale = request.locale.as_deref().map(Locale::parse).transpose();
     limits::context(&request.context)?;
     limits::metadata(&request.metadata)?;
-    let told = Disclosed { to: vec![recipient.expose().to_owned()], metadata: request.metadata.clone().into() };
+    let told =
+        Disclosed { to: vec![recipient.expose().to_owned()], metadata: request.metadata.clone().into() };
     let start = Start {
         tenant: &caller.tenant,
         dialect: &api.dialect,
@@ -235,6 +238,8 @@ fn started(
             response.headers_mut().insert(LOCATION, location);
             response
         }
-        AcceptedKind::Resent | AcceptedKind::CoolingDown | AcceptedKind::Repeated => json(StatusCode::OK, &body),
+        AcceptedKind::Resent | AcceptedKind::CoolingDown | AcceptedKind::Repeated => {
+            json(StatusCode::OK, &body)
+        }
     })
 }

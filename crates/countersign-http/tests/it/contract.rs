@@ -44,7 +44,10 @@ fn assert_answer(document: &Value, place: &str, operation: &Value, answer: &Answ
     let documented = &operation["responses"][&status];
     assert!(documented.is_object(), "{place}: {status} is not documented");
     let media_type = answer.header("content-type").unwrap();
-    assert!(documented["content"][media_type].is_object(), "{place}: {status} as {media_type} is not documented");
+    assert!(
+        documented["content"][media_type].is_object(),
+        "{place}: {status} as {media_type} is not documented"
+    );
     let place = format!("{place}/responses/{status}/content/{}/schema", escaped(media_type));
     let schema = json!({ "$ref": format!("{DOCUMENT_URL}#{place}"), "unevaluatedProperties": false });
     if let Err(why) = validate(document, &schema, &answer.json()) {
@@ -108,7 +111,8 @@ fn validate(document: &Value, schema: &Value, value: &Value) -> Result<(), Strin
     let asked = "https://countersign.example/asked.json";
     compiler.add_resource(asked, schema.clone()).unwrap();
     let mut schemas = Schemas::new();
-    let index: SchemaIndex = compiler.compile(asked, &mut schemas).unwrap_or_else(|why| panic!("{schema}: {why}"));
+    let index: SchemaIndex =
+        compiler.compile(asked, &mut schemas).unwrap_or_else(|why| panic!("{schema}: {why}"));
     schemas.validate(value, index).map_err(|error| error.to_string())
 }
 

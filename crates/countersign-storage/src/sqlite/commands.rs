@@ -3,7 +3,7 @@
 use countersign_core::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, EnrolCommand,
     EnrolOutcome, IdempotencyClaim, Idempotent, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    UserKey, resolve,
+    resolve,
 };
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::TenantId;
@@ -18,7 +18,7 @@ use countersign_core::verification::{Decision, RecipientLedger};
 use super::failure::{Failure, InTable};
 use super::session::Session;
 use super::unit::Unit;
-use super::{answers, recipients};
+use super::{answers, directory, recipients};
 
 /// Decides and writes, once per claim.
 fn decide<O: Answer>(

@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, EnrolCommand, EnrolOutcome, Engine, Idempotent, ListQuery, NameConflict,
-    NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand,
-    StorageError, StoredUser, SweepReport, TenantUsage, UserIndex, VerificationPage, VerificationRecord,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, EnrolCommand, EnrolOutcome, Idempotent,
+    ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand,
+    SendOutcome, StartCommand, StorageError, StoredUser, SweepReport, TenantUsage, UserIndex,
+    VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -168,8 +169,9 @@ impl Engine for SqliteEngine {
     }
 
     async fn tenant_usage(&self, tenant: &TenantId) -> Result<TenantUsage, StorageError> {
-        let tenant = tenant.clone();
-        self.read(move |reader| reads::tenant_usage(reader.conn(), &tenant)).await
+        let asked = tenant.clone();
+        let usage = move |reader: &mut Reader| reads::tenant_usage(reader.conn(), &asked);
+        self.read(Lane::Normal, Some(tenant), usage).await
     }
 
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
@@ -281,7 +283,8 @@ impl Engine for SqliteEngine {
     }
 
     async fn enrol(&self, mut command: EnrolCommand) -> Result<EnrolOutcome, StorageError> {
-        self.write(Lane::Normal, move |session| commands::enrol(session, &mut command)).await
+        let tenant = command.tenant.clone();
+        self.write(Lane::Normal, &tenant, move |session| commands::enrol(session, &mut command)).await
     }
 
     async fn spend_nonce(&self, mut command: NonceCommand) -> Result<NonceOutcome, StorageError> {

@@ -163,8 +163,12 @@ mod tests {
     #[test]
     fn urgent_items_go_first_without_starving_the_others() {
         let queue = Queue::new(100);
-        (0..10).for_each(|n| drop(queue.push(Lane::Normal, None, n).unwrap()));
-        (100..110).for_each(|n| drop(queue.push(Lane::Urgent, None, n).unwrap()));
+        for n in 0..10 {
+            queue.push(Lane::Normal, None, n).unwrap();
+        }
+        for n in 100..110 {
+            queue.push(Lane::Urgent, None, n).unwrap();
+        }
         assert_eq!(queue.pop(8).unwrap(), [100, 101, 102, 103, 104, 105, 0, 1]);
     }
 
@@ -172,7 +176,9 @@ mod tests {
     fn what_takes_the_rest_comes_behind_all_that_came_before_and_after_it() {
         let queue = Queue::new(100);
         queue.push(Lane::Last, None, 200).unwrap();
-        (0..10).for_each(|n| drop(queue.push(Lane::Normal, None, n).unwrap()));
+        for n in 0..10 {
+            queue.push(Lane::Normal, None, n).unwrap();
+        }
         assert_eq!(queue.pop(4).unwrap(), [0, 1, 2, 200]);
         queue.push(Lane::Last, None, 201).unwrap();
         queue.push(Lane::Urgent, None, 100).unwrap();
@@ -197,8 +203,12 @@ mod tests {
     #[test]
     fn o4_a_tenant_that_asks_a_lot_waits_for_itself_alone() {
         let (queue, loud, quiet) = (Queue::new(1_000), tenant("loud"), tenant("quiet"));
-        (0..500).for_each(|n| drop(queue.push(Lane::Normal, Some(&loud), n).unwrap()));
-        (900..903).for_each(|n| drop(queue.push(Lane::Normal, Some(&quiet), n).unwrap()));
+        for n in 0..500 {
+            queue.push(Lane::Normal, Some(&loud), n).unwrap();
+        }
+        for n in 900..903 {
+            queue.push(Lane::Normal, Some(&quiet), n).unwrap();
+        }
         queue.push(Lane::Normal, None, 999).unwrap();
         assert_eq!(queue.pop(8).unwrap(), [0, 900, 999, 1, 901, 2, 902, 3]);
         queue.push(Lane::Normal, Some(&quiet), 904).unwrap();
@@ -210,8 +220,12 @@ mod tests {
     #[test]
     fn o4_no_tenants_fill_a_lane_for_another_one() {
         let (queue, loud, shrill) = (Queue::new(10), tenant("loud"), tenant("shrill"));
-        (0..6).for_each(|n| drop(queue.push(Lane::Normal, Some(&loud), n).unwrap()));
-        (20..24).for_each(|n| drop(queue.push(Lane::Normal, Some(&shrill), n).unwrap()));
+        for n in 0..6 {
+            queue.push(Lane::Normal, Some(&loud), n).unwrap();
+        }
+        for n in 20..24 {
+            queue.push(Lane::Normal, Some(&shrill), n).unwrap();
+        }
         assert_eq!(queue.push(Lane::Normal, Some(&loud), 6), Err(Refused::Full));
         // The last one of whoever has most is out.
         assert_eq!(queue.push(Lane::Normal, Some(&tenant("quiet")), 30), Ok(Some(5)));
@@ -223,7 +237,9 @@ mod tests {
     #[test]
     fn what_is_owed_goes_before_all_and_is_never_refused() {
         let (queue, loud) = (Queue::new(2), tenant("loud"));
-        (0..2).for_each(|n| drop(queue.push(Lane::Urgent, Some(&loud), n).unwrap()));
+        for n in 0..2 {
+            queue.push(Lane::Urgent, Some(&loud), n).unwrap();
+        }
         (10..15).for_each(|n| assert_eq!(queue.push(Lane::Owed, None, n), Ok(None)));
         assert_eq!(queue.pop(6).unwrap(), [10, 11, 12, 13, 14, 0]);
     }

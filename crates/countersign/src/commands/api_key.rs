@@ -75,13 +75,15 @@ fn checksum(random: &[u8]) -> [u8; 5] {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use countersign_core::entropy::Seed;
+
     use super::*;
 
     struct Counting;
 
     impl Entropy for Counting {
-        fn seed(&self) -> [u8; 32] {
-            std::array::from_fn(|n| u8::try_from(n).unwrap())
+        fn seed(&self) -> Seed {
+            Seed::new(std::array::from_fn(|n| u8::try_from(n).unwrap()))
         }
     }
 

@@ -132,6 +132,8 @@ async fn register_member(
             family_name: "Mouse".to_owned(),
             language: None,
         },
+        email_pending: false,
+        phone_pending: false,
         sequence: 2,
     };
     directory.create(tenant, new).await?;

@@ -81,7 +81,10 @@ pub(super) async fn messages_of_one_enrolment_share_the_money_of_the_day<F: Engi
 
 pub(super) async fn a_taken_id_or_name_sends_nothing<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
-    assert!(matches!(give(&bench, EnrolCommand { starts: Vec::new(), ..enrol(&bench) }).await, EnrolOutcome::Enrolled(_)));
+    assert!(matches!(
+        give(&bench, EnrolCommand { starts: Vec::new(), ..enrol(&bench) }).await,
+        EnrolOutcome::Enrolled(_)
+    ));
     assert_eq!(give(&bench, enrol(&bench)).await, EnrolOutcome::IdTaken);
     let mut namesake = enrol(&bench);
     namesake.user.id = [2; 16];

@@ -441,7 +441,8 @@ impl Engine for MemoryEngine {
             let (mut id_taken, mut name_taken) = (false, false);
             others.for_each(|other| {
                 id_taken |= other.id == user.id;
-                name_taken |= other.id != user.id && user.username.is_some() && other.username == user.username;
+                name_taken |=
+                    other.id != user.id && user.username.is_some() && other.username == user.username;
             });
             let starts = command.starts.iter().map(|start| store.start_state(start)).collect();
             let damaged = |_| StorageError::Corrupt { table: "verifications" };

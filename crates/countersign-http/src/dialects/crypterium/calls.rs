@@ -12,7 +12,6 @@
 //! | resend | real, else second look-alike | look-alike, else second look-alike |
 //! | password reset and its checks | look-alike | real |
 
-
 use countersign_core::code::Code;
 use countersign_core::directory::{Created, Directory, NewUser, User, UserBy};
 use countersign_core::engine::{CheckOutcome, Delivery, Intent, Refusal, SendOutcome, StorageError};

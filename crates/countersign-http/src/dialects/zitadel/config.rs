@@ -11,8 +11,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::dialects::NamedDirectory;
 pub use super::url_template::LinkHost;
+use crate::dialects::NamedDirectory;
 
 /// The dialect's section of the configuration.
 #[derive(Debug, Default, Deserialize)]

@@ -35,9 +35,14 @@ impl TryFrom<String> for LinkHost {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let text = text.to_ascii_lowercase();
         let (scheme, authority) = text.split_once("://").unwrap_or(("https", &text));
-        let good = |part: &str, others: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c));
+        let good =
+            |part: &str, others: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c));
         let web = matches!(scheme, "http" | "https");
-        if scheme.is_empty() || !good(scheme, "+-.") || !good(authority, "-.:[]") || web && authority.is_empty() {
+        if scheme.is_empty()
+            || !good(scheme, "+-.")
+            || !good(authority, "-.:[]")
+            || web && authority.is_empty()
+        {
             return Err("a host is written like app.example.com, http://localhost:3000 or myapp://");
         }
         let authority = Some(authority.to_owned()).filter(|authority| !authority.is_empty());
@@ -86,7 +91,10 @@ impl UrlTemplate {
         };
         let is_there = |host: &LinkHost| {
             host.scheme.eq_ignore_ascii_case(scheme)
-                && host.authority.as_ref().is_none_or(|it| authority.is_some_and(|a| it.eq_ignore_ascii_case(a)))
+                && host
+                    .authority
+                    .as_ref()
+                    .is_none_or(|it| authority.is_some_and(|a| it.eq_ignore_ascii_case(a)))
         };
         hosts.iter().any(is_there)
     }
@@ -170,7 +178,9 @@ mod tests {
 
     #[test]
     fn a_host_in_the_settings_is_a_host_and_no_link() {
-        for bad in ["", "https://", "app.example.com/path", "a b", "user@example.com", "://x", "https://a/b", "*.a"] {
+        for bad in
+            ["", "https://", "app.example.com/path", "a b", "user@example.com", "://x", "https://a/b", "*.a"]
+        {
             assert!(LinkHost::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -7,8 +7,9 @@ use countersign_core::audit::AuditEvent;
 use countersign_core::code::Code;
 use countersign_core::engine::StorageError;
 use countersign_core::names::TenantId;
+use countersign_core::outbox::Slots;
 use countersign_core::testkit::bench::{ALICE, BOB, Bench, HOUR, SECOND, taken};
-use countersign_core::testkit::commands::recipient_keys;
+use countersign_core::testkit::commands::{claim_into, recipient_keys};
 use countersign_core::verification::RecipientLedger;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -20,7 +21,7 @@ use crate::sqlite::failure::Failure;
 use crate::sqlite::recipients::{self, gather};
 use crate::sqlite::session::Session;
 use crate::sqlite::sweep::{Room, sweep};
-use crate::sqlite::{commands, outbox};
+use crate::sqlite::{claim, commands};
 
 /// How often memory was read.
 async fn recalls(bench: &Bench<Store>) -> u32 {
@@ -55,7 +56,7 @@ fn change_everything(session: &mut Session, bench: &Bench<Store>, n: u32) -> Res
     let number = session.tenant_number(&bench.tenant)?;
     let alice = recipient_keys(&bench.tenant, ALICE);
     recipients::put_ledger(session, number, &alice.budget, &RecipientLedger::default());
-    outbox::claim(session, 2, 30 * SECOND, now)?;
+    claim::claim(session, &claim_into(Slots::in_all(2), now))?;
     gather(session, 5, now + HOUR)?;
     sweep(session, Room::new(3), now)?;
     Ok(())
@@ -170,16 +171,18 @@ async fn e2_memory_agrees_with_the_store_whatever_fails_in_whatever_order() {
                             let guess = Code::parse("999999").unwrap();
                             drop(engine.check(bench.check_of_address(&recipient(n), &guess)).await.unwrap());
                         }
-                        4 => drop(engine.claim_messages(3, 30 * SECOND, bench.now()).await.unwrap()),
+                        4 => drop(
+                            engine.claim_messages(claim_into(Slots::in_all(3), bench.now())).await.unwrap(),
+                        ),
                         5 => {
                             let now = bench.now();
                             let some = move |session: &mut Session| gather(session, keys, now);
-                            drop(bench.fixture.on_writer(some).await.unwrap());
+                            bench.fixture.on_writer(some).await.unwrap();
                         }
                         6 => {
                             let now = bench.now();
                             let clear = move |session: &mut Session| sweep(session, Room::new(9), now);
-                            drop(bench.fixture.on_writer(clear).await.unwrap());
+                            bench.fixture.on_writer(clear).await.unwrap();
                         }
                         _ => {
                             let fail = move |session: &mut Session| {

@@ -8,7 +8,7 @@ use countersign_core::names::Channel;
 use countersign_core::outbox::{MessageState, Slots};
 use countersign_core::provider::Provider;
 use countersign_core::testkit::RecordingProvider;
-use countersign_core::testkit::bench::{ALICE, BOB, MAIL, taken, wrong};
+use countersign_core::testkit::bench::{ALICE, BOB, EngineFixture, MAIL, taken, wrong};
 use countersign_core::testkit::commands::{directory, nonce};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;

@@ -46,8 +46,9 @@ mod tests {
 
     #[test]
     fn two_draws_are_two_requests() {
-        let draw =
-            |seed: [u8; 32]| send_phone_sms_code(&Moment { now: Timestamp::from_millis(1_744_773_894_369), seed: seed.into() });
+        let draw = |seed: [u8; 32]| {
+            send_phone_sms_code(&Moment { now: Timestamp::from_millis(1_744_773_894_369), seed: seed.into() })
+        };
         assert!(draw([1; 32]).contains("&random=0101010101010101&"));
         assert!(draw([1; 32]).contains("&ts=1744773894369&"));
         assert_ne!(draw([1; 32]), draw([2; 32]));

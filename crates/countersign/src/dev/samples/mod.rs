@@ -188,7 +188,8 @@ fn curl(example: &Example, address: SocketAddr, moment: &Moment) -> String {
 mod tests {
     use super::*;
 
-    const MOMENT: Moment = Moment { now: Timestamp::from_millis(1_795_161_600_000), seed: Seed::new([7; 32]) };
+    const MOMENT: Moment =
+        Moment { now: Timestamp::from_millis(1_795_161_600_000), seed: Seed::new([7; 32]) };
 
     #[test]
     fn a_command_is_what_one_would_type() {

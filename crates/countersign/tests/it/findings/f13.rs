@@ -31,7 +31,10 @@ async fn f13_a_plain_users_token_names_no_link_for_a_mail() {
         (format!("{rest}/resend"), json!({ "sendCode": lure })),
         (rest.clone(), json!({"email": "other@example.com", "sendCode": lure})),
         (format!("{connect}/SendEmailCode"), json!({"userId": USER, "sendCode": lure})),
-        (format!("{connect}/SetEmail"), json!({"userId": USER, "email": "other@example.com", "sendCode": lure})),
+        (
+            format!("{connect}/SetEmail"),
+            json!({"userId": USER, "email": "other@example.com", "sendCode": lure}),
+        ),
     ] {
         let answer = post(&app, HUMAN, &path, body).await;
         assert_eq!(answer.status, 403, "{path}: {answer:?}");

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use countersign_core::codec::to_row;
 use countersign_core::engine::{CheckTarget, Engine};
 use countersign_core::entropy::Entropy;
+use countersign_core::outbox::Slots;
 use countersign_core::testkit::{ManualClock, MemoryEngine, SeededEntropy, commands, keys, tenant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -57,7 +58,8 @@ fn rows() -> Vec<Vec<u8>> {
         let now = ManualClock::START;
         let started = commands::start(&tenant, to, now, SeededEntropy::default().seed());
         engine.start(started).await.unwrap();
-        let message = engine.claim_messages(1, Duration::from_secs(1), now).await.unwrap().remove(0);
+        let claim = commands::claim_into(Slots::in_all(1), now);
+        let message = engine.claim_messages(claim).await.unwrap().remove(0);
         let wrong = CheckTarget::Id(message.verification);
         engine.check(commands::check(&tenant, wrong, commands::code("wrong0"), now)).await.unwrap();
         let record = engine.verification(&tenant, message.verification).await.unwrap().unwrap();

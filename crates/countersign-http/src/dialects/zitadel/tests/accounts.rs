@@ -49,7 +49,11 @@ async fn a_user_and_both_messages_are_one_commit() {
 async fn an_address_at_its_cap_leaves_no_user_no_message_and_no_charge() {
     let app = App::new().await;
     for number in 0..5 {
-        let body = with(with(wanted(), "userId", json!(format!("o{number}"))), "email", json!({"email": format!("o{number}@mouse.com")}));
+        let body = with(
+            with(wanted(), "userId", json!(format!("o{number}"))),
+            "email",
+            json!({"email": format!("o{number}@mouse.com")}),
+        );
         assert_eq!(app.post(ADD, body).await.status, 200);
     }
     app.sent().await;
@@ -116,12 +120,20 @@ async fn a_member_that_is_not_kept_is_refused_by_name_over_rest_connect_and_grpc
         assert_eq!(rest.says(), said(501, "CSIGN-Nf4ut"), "{member}");
         assert_eq!(rest.json()["message"], format!("{text} (CSIGN-Nf4ut)"), "{member}");
         let connect = app.post("/zitadel.user.v2.UserService/AddHumanUser", body).await;
-        assert_eq!((connect.status.as_u16(), &connect.json()["code"]), (501, &json!("unimplemented")), "{member}");
+        assert_eq!(
+            (connect.status.as_u16(), &connect.json()["code"]),
+            (501, &json!("unimplemented")),
+            "{member}"
+        );
         assert!(connect.text().contains(&text), "{member}: {}", connect.text());
     }
     let mut message = AddHumanUserRequest {
         user_id: Some("u1".into()),
-        profile: Some(SetHumanProfile { given_name: "M".into(), family_name: "M".into(), ..SetHumanProfile::default() }),
+        profile: Some(SetHumanProfile {
+            given_name: "M".into(),
+            family_name: "M".into(),
+            ..SetHumanProfile::default()
+        }),
         email: Some(SetHumanEmail { email: "mickey@mouse.com".into(), ..SetHumanEmail::default() }),
         phone: Some(SetHumanPhone { phone: "+41791234599".into(), ..SetHumanPhone::default() }),
         ..AddHumanUserRequest::default()
@@ -134,7 +146,12 @@ async fn a_member_that_is_not_kept_is_refused_by_name_over_rest_connect_and_grpc
     assert_eq!(status.unwrap(), "12");
     assert!(!is_there(&app, "u1").await);
     assert_eq!(app.sent().await, Vec::<String>::new());
-    for nothing in [json!({"password": null}), json!({"idpLinks": []}), json!({"metadata": []}), json!({"totpSecret": null})] {
+    for nothing in [
+        json!({"password": null}),
+        json!({"idpLinks": []}),
+        json!({"metadata": []}),
+        json!({"totpSecret": null}),
+    ] {
         let mut body = wanted();
         body.as_object_mut().unwrap().extend(nothing.as_object().unwrap().clone());
         body["userId"] = json!(null);

@@ -5,9 +5,7 @@
 
 use countersign_core::code::Code;
 use countersign_core::directory::User;
-use countersign_core::engine::{
-    AcceptedKind, CheckOutcome, Delivery, Intent, SendOutcome,
-};
+use countersign_core::engine::{AcceptedKind, CheckOutcome, Delivery, Intent, SendOutcome};
 use countersign_core::link::LinkTemplate;
 use countersign_core::names::Locale;
 use countersign_core::pairs::Pairs;
