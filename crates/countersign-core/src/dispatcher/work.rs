@@ -38,6 +38,7 @@ pub(super) enum Event {
 }
 
 /// The work in hand.
+#[expect(clippy::struct_excessive_bools, reason = "each is true or not whatever the others are")]
 pub(super) struct Work<'a> {
     dispatcher: &'a Dispatcher,
     events: FuturesUnordered<BoxFuture<'a, Event>>,
