@@ -290,10 +290,8 @@ pub(super) async fn f2_a_real_address_never_joins_a_test_verification_nor_the_re
     for test_first in [true, false] {
         let bench = Bench::<F>::new().await;
         let real = commands::destination_of(&bench.tenant, MAIL, 1);
-        let (first, second) = match test_first {
-            true => (test_number(&bench, ALICE), real),
-            false => (real, test_number(&bench, ALICE)),
-        };
+        let test = test_number(&bench, ALICE);
+        let (first, second) = if test_first { (test, real) } else { (real, test) };
         let start =
             |destinations: Vec<DestinationRequest>| StartCommand { destinations, ..bench.start_of(ALICE) };
         let running = opened(bench.start(start(vec![first.clone()])).await);

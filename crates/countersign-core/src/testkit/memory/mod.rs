@@ -423,7 +423,9 @@ impl Engine for MemoryEngine {
                 if !namesakes.iter().all(moves) {
                     return Ok(PutUser::NameTaken);
                 }
-                namesakes.into_iter().for_each(|other| other.username = None);
+                for other in namesakes {
+                    other.username = None;
+                }
             }
             store.users.insert(key, user);
             store.commits += 1;
