@@ -40,8 +40,7 @@ const BYTE: u8 = 0xA7;
 /// What no `Debug` may show. A seed is 32 equal bytes here, printed as a list of numbers or as digits.
 fn canaries() -> Vec<String> {
     let (decimal, hex) = (format!("{BYTE}, {BYTE}"), format!("{BYTE:x}{BYTE:x}"));
-    let lines = format!("{BYTE},\n");
-    let texts = ["2125550187", "canary", CODE, &decimal, &lines, &hex, "a7, a7", "A7A7"];
+    let texts = ["2125550187", "canary", CODE, &decimal, &hex, "a7, a7", "A7A7"];
     texts.map(str::to_owned).to_vec()
 }
 
