@@ -8,7 +8,7 @@ use utoipa::openapi::{
     Components, ContentBuilder, ObjectBuilder, PathItem, Ref, RefOr, ResponseBuilder, Type,
 };
 
-use super::{calls, cancel, check, get, list, recipients, resend, start};
+use super::{calls, cancel, check, get, list, recipients, resend, schema, start};
 use crate::problem::{self, Kind};
 
 const DESCRIPTION: &str = "\
@@ -39,7 +39,7 @@ const CALLS: &[(&str, &[Kind])] = &[
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Countersign", description = DESCRIPTION),
-    components(schemas(problem::Wire)),
+    components(schemas(problem::Wire, schema::CursorText, schema::IdempotencyKeyText)), // parameters bring none along
     tags(
         (name = "Verifications", description = "Proofs in progress, and ended ones"),
         (name = "Recipients", description = "What is counted for an address over all its verifications"),
@@ -62,6 +62,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
             // A body that only says how: it may be left out.
             if let (true, Some(RefOr::T(body))) = (id == "resendVerification", &mut operation.request_body) {
                 body.required = None;
+            }
+            // A header is there or it is not: it is never null.
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "Idempotency-Key"
+                {
+                    parameter.schema = Some(RefOr::Ref(Ref::from_schema_name("IdempotencyKey")));
+                }
             }
             let kinds: Vec<Kind> = own.iter().chain(COMMON).copied().collect();
             describe_problems(operation, &kinds);
