@@ -39,7 +39,8 @@ const CALLS: &[(&str, &[Kind])] = &[
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Countersign", description = DESCRIPTION),
-    components(schemas(problem::Wire, schema::CursorText, schema::IdempotencyKeyText)), // parameters bring none along
+    // Parameters bring no schemas along.
+    components(schemas(problem::Wire, schema::CursorText, schema::IdempotencyKeyText)),
     tags(
         (name = "Verifications", description = "Proofs in progress, and ended ones"),
         (name = "Recipients", description = "What is counted for an address over all its verifications"),
