@@ -329,7 +329,6 @@ async fn only_a_trusted_proxy_says_who_the_client_is_and_which_request_it_is() {
     assert_eq!(header(&answer, "x-request-id"), Some("abcd-1234"));
 }
 
-/// Shows: O3.
 /// What the shipped program waits for, and for how long.
 ///
 /// Shows: A21.
