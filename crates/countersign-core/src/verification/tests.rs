@@ -203,7 +203,7 @@ fn a_start_that_asks_for_anything_else_is_not_the_same_send() {
     for other in [
         StartCommand { link: link("https://example.com/?c="), ..clicked(at(1)) },
         StartCommand { locale: Locale::parse("de").unwrap(), ..clicked(at(1)) },
-        StartCommand { intent: Intent::StartOrResend, ..clicked(at(1)) },
+        StartCommand { intent: Intent::Start, ..clicked(at(1)) },
         StartCommand { delivery: Delivery::Pretend, ..clicked(at(1)) },
         voice,
     ] {
