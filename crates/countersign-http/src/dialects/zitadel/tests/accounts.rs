@@ -119,7 +119,7 @@ async fn a_member_that_is_not_kept_is_refused_by_name_over_rest_connect_and_grpc
         let rest = app.post(ADD, body.clone()).await;
         assert_eq!(rest.says(), said(501, "CSIGN-Nf4ut"), "{member}");
         assert_eq!(rest.json()["message"], format!("{text} (CSIGN-Nf4ut)"), "{member}");
-        let connect = app.post("/zitadel.user.v2.UserService/AddHumanUser", body).await;
+        let connect = rpc(&app, "application/json", body.to_string().into()).await;
         assert_eq!(
             (connect.status.as_u16(), &connect.json()["code"]),
             (501, &json!("unimplemented")),
@@ -164,14 +164,14 @@ async fn a_member_that_is_not_kept_is_refused_by_name_over_rest_connect_and_grpc
 
 async fn grpc(app: &App, message: &[u8]) -> Reply {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-    let frame = [&[0], &length[..], message].concat();
-    let request = Request::builder()
-        .method("POST")
-        .uri("/zitadel.user.v2.UserService/AddHumanUser")
-        .version(axum::http::Version::HTTP_2)
+    rpc(app, "application/grpc", [&[0], &length[..], message].concat()).await
+}
+
+async fn rpc(app: &App, content_type: &str, body: Vec<u8>) -> Reply {
+    let request = Request::post("/zitadel.user.v2.UserService/AddHumanUser")
         .header("authorization", "Bearer PAT123")
-        .header("content-type", "application/grpc")
+        .header("content-type", content_type)
         .header("te", "trailers")
-        .body(Body::from(frame));
+        .body(Body::from(body));
     app.send(request.unwrap()).await
 }
