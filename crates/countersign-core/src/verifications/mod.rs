@@ -282,9 +282,10 @@ impl Verifications {
         recipient: &Recipient,
         purpose: &Purpose,
     ) -> Result<bool, StorageError> {
-        // One is pending per purpose and wire API at most.
+        // One is pending per purpose and wire API at most. What was not looked at may be.
         let pending = self.list(tenant, Some(recipient), Some(Status::Pending), None, 50).await?;
-        if !pending.found.iter().any(|v| v.purpose == *purpose && v.dialect == *dialect) {
+        let theirs = |v: &Verification| v.purpose == *purpose && v.dialect == *dialect;
+        if pending.go_on.is_none() && !pending.found.iter().any(theirs) {
             return Ok(false);
         }
         let (ledger, caps) = self.recipient(tenant, recipient).await?;
