@@ -102,13 +102,11 @@ fn installation(webhook: &Webhook) -> Installation {
         code_length = 10
         cool_downs_seconds = [0]
         allow_custom_codes = true
-        limits.client_starts_per_hour = 0
 
         [[tenants]]
         id = "digits"
         brand = "Digits"
         policy.allow_custom_codes = true
-        policy.limits.client_starts_per_hour = 0
         api_keys = [{{ name = "k", sha256 = "{}", scopes = ["verify", "read-code", "admin"] }}]
 
         [dialects.zap]

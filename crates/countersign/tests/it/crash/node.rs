@@ -51,7 +51,6 @@ impl Node {
             [tenants.policy]
             window_seconds = 30
             cool_downs_seconds = [0]
-            limits.client_starts_per_hour = 0
 
             [dialects.zap]
             tokens = [{{ tenant = "t", token = "{ZAP_TOKEN}" }}]
