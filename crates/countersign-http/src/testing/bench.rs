@@ -96,7 +96,9 @@ impl Outbox {
     /// What was sent since the last call of this, as `channel to address`.
     pub(crate) async fn sent(&mut self) -> Vec<String> {
         while self.dispatcher.step().await.is_ok_and(|step| step.claimed > 0) {}
-        let new = self.provider.take_sent();
+        let mut new = self.provider.take_sent();
+        // Messages of one moment leave by several channels at once, in no order that means anything.
+        new.sort_by_key(|message| (message.expires_at, message.channel.as_str()));
         self.seen.extend(new.iter().cloned());
         new.iter().map(|message| format!("{} to {}", message.channel, message.recipient.expose())).collect()
     }

@@ -217,7 +217,10 @@ fn guesses_over_both_apis_share_the_recipients_budget() {
         let answers = at_once(server.address(), &crowd);
         let compared = answers.iter().filter(|answer| {
             let said = answer.json();
-            said["reason"] == "wrong_code" || said["data"] == "Invalid OTP"
+            // Zap binds a reset's code to whom it was asked for by, which a native guess does not name.
+            said["reason"] == "wrong_code"
+                || said["reason"] == "context_mismatch"
+                || said["data"] == "Invalid OTP"
         });
         assert_eq!(compared.count(), 20, "round {round}");
         let ledger = server.get(&format!("/v1/recipients/{to}")).json();

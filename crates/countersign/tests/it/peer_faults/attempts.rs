@@ -83,7 +83,7 @@ async fn guesses_are_counted_wherever_they_come_from() {
 
 /// How many of 25 sign-ups are taken, each from an address of its own, as `X-Forwarded-For` has it.
 async fn taken_of_25(trusted: &[&str], from: impl Fn(u8) -> String) -> usize {
-    let app = TestApp::new();
+    let app = TestApp::enforcing_client_limits();
     let address = app.behind_the_front(trusted).await;
     let headers = ["X-Fingerprint: 1234444", "X-Merchant-ID: bece038f-2e46-49f4-b25e-89cd38d6dc16"];
     let mut taken = 0;

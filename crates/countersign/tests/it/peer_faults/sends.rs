@@ -40,7 +40,7 @@ async fn a_resend_needs_a_key_and_waits() {
 /// Shows: A20, P12.
 #[tokio::test]
 async fn addresses_of_one_ipv6_network_are_one_client() {
-    let app = TestApp::new();
+    let app = TestApp::enforcing_client_limits();
     for n in 1..=20 {
         assert_eq!(start_from(&app, n, &format!("2001:db8:1:2::{n:x}")).await, 201);
     }
@@ -53,7 +53,7 @@ async fn addresses_of_one_ipv6_network_are_one_client() {
 /// Shows: P12.
 #[tokio::test]
 async fn both_spellings_of_an_ipv4_address_are_one_client() {
-    let app = TestApp::new();
+    let app = TestApp::enforcing_client_limits();
     for n in 1..=20 {
         let ip = if n % 2 == 0 { "192.0.2.1" } else { "::ffff:192.0.2.1" };
         assert_eq!(start_from(&app, n, ip).await, 201);

@@ -66,6 +66,15 @@ impl TestApp {
         Self::over(Arc::new(engine), keys, Some(folder))
     }
 
+    /// Refuses clients that start too much, which is told only and refused by nobody unless it is asked for.
+    pub(crate) fn enforcing_client_limits() -> Self {
+        let mut config = dev::config();
+        for tenant in &mut config.tenants {
+            tenant.policy.caps.client_limit_refuses = true;
+        }
+        Self::serving(config)
+    }
+
     /// Over a store that does not answer.
     pub(crate) fn without_store() -> Self {
         Self::failing(&StorageError::Unavailable("the test took the store away".to_owned()))

@@ -22,7 +22,8 @@ fn config(policy: &str) -> ServiceConfig {
 }
 
 /// So wide that a round meets none of them.
-const WIDE: &str = "limits.starts_per_hour = 100\nlimits.starts_per_day = 100";
+const WIDE: &str = "limits.starts_per_hour = 100\nlimits.starts_per_day = 100\n\
+    limits.messages_per_hour = 100\nlimits.messages_per_day = 100";
 
 /// One code, presented everywhere else and then where it belongs.
 async fn round(issued: Place, others_are_pending: bool) {

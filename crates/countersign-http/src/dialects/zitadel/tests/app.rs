@@ -233,7 +233,8 @@ impl App {
     /// What was sent since the last call of this, as `channel to address`.
     pub(super) async fn sent(&self) -> Vec<String> {
         while self.dispatcher.step().await.is_ok_and(|step| step.claimed > 0) {}
-        let new = self.provider.take_sent();
+        let mut new = self.provider.take_sent();
+        new.sort_by_key(|message| (message.expires_at, message.channel.as_str()));
         if let Some(last) = new.last() {
             *self.code.lock().unwrap() = Some(last.code.expose().to_owned());
         }
