@@ -81,7 +81,7 @@ pub struct ListQuery {
 impl ListQuery {
     /// How many verifications a list of all addresses may look at: some milliseconds of a reader. A tenant
     /// may have millions, and none that stands as it is asked for.
-    pub const LOOKS: u32 = 10_000;
+    pub const LOOKS: u32 = 5_000;
 
     /// Whether it asks for this verification, going by how that stands now.
     pub fn wants(&self, verification: &Verification) -> bool {

@@ -83,13 +83,20 @@ impl SqliteEngine {
         self.writer.call(lane, None, self.options.background_patience, act).await
     }
 
-    /// Does what a crash left of erasures, or a caller who did not wait.
+    /// Does what a crash left of erasures, or a caller who did not wait. One that meets a damaged row goes on
+    /// when somebody asks again; it keeps nothing else from being cleared up.
     async fn finish_erasures(&self, now: Timestamp) -> Result<(), StorageError> {
         while !self.erasures.are_there() {
             let part = move |session: &mut Session| erase::go_on_with_any(session, now);
             let _turn = self.heavy.lock().await;
-            if self.write_in_background(Lane::Normal, part).await?.is_none() {
-                break;
+            match self.write_in_background(Lane::Normal, part).await {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error @ StorageError::Corrupt { .. }) => {
+                    tracing::error!(%error, "an erasure cannot go on");
+                    break;
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())

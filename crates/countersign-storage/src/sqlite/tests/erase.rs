@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_core::engine::{ListQuery, NameConflict, PutUser, StoredUser, UserKey};
+use countersign_core::engine::{ListQuery, NameConflict, PutUser, StorageError, StoredUser, UserKey};
 use countersign_core::keys::Sealed;
 use countersign_core::testkit::bench::{ALICE, BOB, Bench, EngineFixture, HOUR};
 use countersign_core::testkit::commands::{directory, recipient_keys};
@@ -99,4 +99,16 @@ async fn f15_what_a_crash_leaves_of_an_erasure_is_done_after_the_start() {
         again.engine().sweep(1, again.now()).await.unwrap();
         assert_eq!((left(&again).await, users(&again).await), (1, 0), "after {parts} parts");
     }
+}
+
+#[tokio::test]
+async fn an_erasure_that_meets_a_damaged_row_keeps_nothing_from_being_cleared_up() {
+    let bench = many(100, 1).await;
+    let command = bench.administer(ALICE, "recipient.erased");
+    let begin = move |session: &mut Session| erase::begin(session, &command);
+    assert!(!bench.fixture.on_writer(begin).await.unwrap().over);
+    bench.fixture.execute("UPDATE verifications SET row = x'00'").await;
+    assert!(bench.engine().sweep(1, bench.now()).await.is_ok());
+    let again = bench.engine().erase(bench.administer(ALICE, "recipient.erased")).await;
+    assert_eq!(again, Err(StorageError::Corrupt { table: "verifications" }));
 }

@@ -109,7 +109,7 @@ async fn f15_while_a_hundred_thousand_rows_are_erased_nobody_waits_for_250_milli
 }
 
 /// What the loud tenant may ask, in requests a second.
-const QUOTA: u32 = 1_000;
+const QUOTA: u32 = 200;
 
 /// The 99th percentile of a quiet tenant's starts, while a loud one asks so many times its quota.
 async fn quiet_p99(bench: &Arc<Bench<Store>>, times: u32, round: u32) -> Duration {
