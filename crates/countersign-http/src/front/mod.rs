@@ -102,6 +102,9 @@ const ANSWER_COST: usize = 4 * 1024;
 /// Connections at a time that are told that there is no room; others are just closed.
 const FAREWELLS: usize = 256;
 
+/// The system or the process has no file descriptor left: `ENFILE` and `EMFILE`, alike on all Unix systems.
+const OUT_OF_FILES: [i32; 2] = [23, 24];
+
 /// Sent to a connection there is no room for.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nCache-Control: no-store\r\n\
     Content-Length: 0\r\nConnection: close\r\n\r\n";
@@ -225,7 +228,9 @@ async fn accept(front: Arc<Front>, listener: TcpListener, open: Open) {
             // may succeed; the pause keeps a lasting error from turning in circles.
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");
-                front.connections.shrink();
+                if error.raw_os_error().is_some_and(|error| OUT_OF_FILES.contains(&error)) {
+                    front.connections.shrink();
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
