@@ -361,8 +361,15 @@ async fn f11_when_there_is_no_room_the_connection_idle_longest_goes() {
 #[tokio::test]
 async fn f11_a_refused_client_sees_its_503_though_it_sent_much() {
     let server = Server::start(FrontOptions { max_connections: 1, ..quick() }).await;
-    let mut stuck = server.connect().await;
-    stuck.write_all(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    // Until it is at work the connection counts as idle, and makes room.
+    let mut stuck = None;
+    while server.exchange("").await.is_empty() {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        stuck = Some(stream);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(stuck.is_some());
     for _ in 0..3 {
         let mut stream = server.connect().await;
         let body = "a".repeat(300_000);
