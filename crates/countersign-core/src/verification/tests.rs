@@ -204,11 +204,12 @@ fn a_start_that_asks_for_anything_else_is_not_the_same_send() {
         StartCommand { link: link("https://example.com/?c="), ..clicked(at(1)) },
         StartCommand { locale: Locale::parse("de").unwrap(), ..clicked(at(1)) },
         StartCommand { intent: Intent::Start, ..clicked(at(1)) },
-        StartCommand { delivery: Delivery::Pretend, ..clicked(at(1)) },
         voice,
     ] {
         assert_eq!(accepted(&decide(&[Some(&first)], &other)).kind, AcceptedKind::CoolingDown, "{other:?}");
     }
+    let pretended = StartCommand { delivery: Delivery::Pretend, ..clicked(at(1)) };
+    assert_eq!(accepted(&decide(&[Some(&first)], &pretended)).kind, AcceptedKind::Opened);
     let with_link = |link: Option<LinkTemplate>| StartCommand { link, ..clicked(at(0)) };
     let linked = opened(&decide(&[None], &with_link(link("https://a.example/")))).clone();
     for (url, kind) in

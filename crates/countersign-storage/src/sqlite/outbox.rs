@@ -25,6 +25,9 @@ pub(super) const fn verification_of(message: i64) -> i64 {
     message >> OWN_BITS
 }
 
+/// All that is open, which is walked through once, when a store is opened.
+pub(super) const ALL_OPEN: &str = "SELECT seq, lane, row FROM messages WHERE due_at IS NOT NULL";
+
 /// How many bits of a lane's number are the channel's and the test numbers'; the rest is the tenant's.
 const LANE_BITS: u32 = 4;
 
@@ -132,8 +135,7 @@ pub(super) fn abandon_open(
 pub(super) fn take_over(session: &mut Session) -> Result<(), Failure> {
     let mut changed = Vec::new();
     {
-        let mut statement =
-            session.prepare("SELECT seq, lane, row FROM messages WHERE due_at IS NOT NULL")?;
+        let mut statement = session.prepare(ALL_OPEN)?;
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
             let Some(message) = decode(row.get_ref(2)?.as_blob()?) else { continue };

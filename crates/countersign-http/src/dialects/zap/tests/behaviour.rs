@@ -229,7 +229,7 @@ async fn a_username_and_its_own_address_get_one_message_each() {
     sent_to_both(&mut app).await;
     app.wait(30);
     app.post("/v1/otp/resend", json!({ "phoneNumber": PHONE, "username": "onlydev" })).await;
-    assert_eq!(app.sent().await, [format!("sms to {PHONE}"), format!("email to {EMAIL}")]);
+    assert_eq!(app.sent().await, [format!("email to {EMAIL}"), format!("sms to {PHONE}")]);
     app.wait(60);
     app.post("/v1/otp/resend", json!({ "email": "AdminUser@ZAP.com", "username": "onlydev" })).await;
     assert_eq!(app.sent().await, [format!("email to {EMAIL}"), format!("sms to {PHONE}")]);
