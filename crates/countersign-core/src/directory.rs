@@ -115,6 +115,7 @@ pub struct Profile {
 }
 
 /// A user to register.
+#[expect(clippy::struct_excessive_bools, reason = "what is known of each of two addresses")]
 #[derive(Clone, Default)]
 pub struct NewUser {
     /// The tenant's own name for it, 1 to 200 characters.

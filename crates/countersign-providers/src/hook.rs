@@ -87,7 +87,9 @@ impl SigningKey {
     fn mac(&self, parts: &[&[u8]]) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("HMAC takes keys of any length");
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         HEXLOWER.encode(&mac.finalize().into_bytes())
     }
 }

@@ -19,7 +19,7 @@ pub fn leave() -> std::io::Result<impl Future<Output = &'static str>> {
         // `nohup` has it ignored, and means it.
         let mut hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(async move {
-            let hung_up = async {
+            let ended_terminal = async {
                 match &mut hang_up {
                     Some(signal) => signal.recv().await,
                     None => std::future::pending().await,
@@ -28,7 +28,7 @@ pub fn leave() -> std::io::Result<impl Future<Output = &'static str>> {
             let asked = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
-                _ = hung_up => "SIGHUP",
+                _ = ended_terminal => "SIGHUP",
             };
             tokio::spawn(async move {
                 interrupt.recv().await;

@@ -15,7 +15,7 @@ pub(super) fn python() -> Result<()> {
     apt::ensure("the reference clients", &["python3"], &["python3"])
 }
 
-/// What a client's folder asks of PyPI, in a virtual environment of its own; answers that environment's `python`.
+/// What a client's folder asks of `PyPI`, in a virtual environment of its own; answers that environment's `python`.
 pub(super) fn python_with(folder: &str, what: &str) -> Result<PathBuf> {
     python()?;
     let environment = cache(folder);

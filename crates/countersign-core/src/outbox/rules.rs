@@ -297,7 +297,7 @@ mod tests {
         let life = Duration::from_secs(600);
         for chance in [0, 128, 255] {
             let second = wait_after_failure(1, life, chance);
-            let third = second + wait_after_failure(2, life - second, chance);
+            let third = second + wait_after_failure(2, life.saturating_sub(second), chance);
             assert!((4..=6).contains(&second.as_secs()), "{second:?}");
             assert!((130..=300).contains(&third.as_secs()), "past two minutes, and still of use: {third:?}");
         }

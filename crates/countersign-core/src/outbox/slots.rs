@@ -147,6 +147,8 @@ impl Slots {
 
 #[cfg(all(test, feature = "testkit"))]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
     use crate::testkit::RecordingProvider;
 

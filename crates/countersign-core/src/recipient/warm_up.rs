@@ -39,7 +39,7 @@ pub fn warm_up() -> usize {
 }
 
 #[cfg(test)]
-#[allow(clippy::print_stderr, reason = "what it takes is worth knowing")]
+#[allow(clippy::print_stderr, clippy::disallowed_methods, reason = "what it takes is worth knowing")]
 mod tests {
     use std::time::{Duration, Instant};
 

@@ -370,9 +370,10 @@ fn send_again(
     if let Some(refusal) = limits.refuse_sending(&base, command.delivery) {
         return Ok(match refusal {
             Refusal::CoolDown { .. } => {
-                let kind = match is_same_send(&base, command, issuer.keys) {
-                    true => AcceptedKind::Repeated,
-                    false => AcceptedKind::CoolingDown,
+                let kind = if is_same_send(&base, command, issuer.keys) {
+                    AcceptedKind::Repeated
+                } else {
+                    AcceptedKind::CoolingDown
                 };
                 Decision::unchanged(accepted_without_code(kind, &base))
             }

@@ -219,6 +219,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "seats are taken for somebody or for nobody")]
     fn neighbour(last: u8) -> Option<Neighbour> {
         Some(Neighbour::of([192, 0, 2, last].into()))
     }

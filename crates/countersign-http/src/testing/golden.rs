@@ -84,7 +84,7 @@ pub(crate) fn make(tenant: &mut Tenant, what: &str) {
         "enforces the client limit" => tenant.policy.caps.client_limit_refuses = true,
         "sends to Sweden only" => tenant.policy.allowed_regions = vec!["SE".into()],
         "holds a recipient after four failed checks" => {
-            tenant.policy.caps.recipient.failed_checks_per_day = 4
+            tenant.policy.caps.recipient.failed_checks_per_day = 4;
         }
         other => panic!("no such tenant: {other}"),
     }

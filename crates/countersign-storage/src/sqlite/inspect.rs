@@ -30,8 +30,7 @@ pub fn verify_audit(
     if let Some(noted) = noted {
         verifier = verifier.at_least(noted);
     }
-    let verified = walk(&conn, keys, verifier);
-    verified.map_err(|failure| match failure {
+    walk(&conn, keys, verifier).map_err(|failure| match failure {
         Failure::Sqlite(error) => error.into(),
         other => OpenError::Damaged(other.to_string()),
     })

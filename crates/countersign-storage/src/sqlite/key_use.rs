@@ -44,7 +44,9 @@ impl KeyUse {
         for (versions, counts) in [(&mut seals, &mut self.seal), (&mut peppers, &mut self.pepper)] {
             versions.sort_unstable();
             versions.dedup();
-            versions.iter().for_each(|version| *counts.entry(*version).or_default() += 1);
+            for version in versions.iter() {
+                *counts.entry(*version).or_default() += 1;
+            }
         }
     }
 }

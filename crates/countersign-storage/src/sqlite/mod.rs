@@ -201,8 +201,8 @@ impl SqliteEngine {
         });
         threads.spawn("store-checkpoint", &shared, move || checkpointer.serve());
         for reader in readers {
-            let (calls, shares) = (to_read.clone(), shared.clone());
-            threads.spawn("store-reader", &shared, move || reader.serve(&calls, &shares));
+            let (calls, state) = (to_read.clone(), shared.clone());
+            threads.spawn("store-reader", &shared, move || reader.serve(&calls, &state));
         }
         Ok(Self {
             path: path.to_owned(),

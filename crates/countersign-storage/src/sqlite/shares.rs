@@ -32,12 +32,11 @@ impl<T> Shares<T> {
     /// Takes an item in.
     pub(super) fn push(&mut self, whose: Option<&TenantId>, item: T) {
         let owner = whose.cloned();
-        match self.items.get_mut(&owner) {
-            Some(items) => items.push_back(item),
-            None => {
-                self.turns.push_back(owner.clone());
-                self.items.insert(owner, VecDeque::from([item]));
-            }
+        if let Some(items) = self.items.get_mut(&owner) {
+            items.push_back(item);
+        } else {
+            self.turns.push_back(owner.clone());
+            self.items.insert(owner, VecDeque::from([item]));
         }
         self.len += 1;
     }

@@ -135,7 +135,8 @@ pub(super) fn build(
             let setting = format!("{path}.routes");
             built.routes.push(OwnRoutes { tenant: id.clone(), setting, providers });
         }
-        let rate = rate(section.requests_per_second, section.requests_burst, &path, problems);
+        let rate =
+            rate(section.requests_per_second.as_ref(), section.requests_burst.as_ref(), &path, problems);
         built.tenants.push(Tenant {
             id,
             brand: section.brand.into_inner(),
@@ -150,8 +151,8 @@ pub(super) fn build(
 
 /// A tenant's rate: without a burst of its own, the requests of a second may come at once.
 fn rate(
-    per_second: Option<Spanned<u32>>,
-    burst: Option<Spanned<u32>>,
+    per_second: Option<&Spanned<u32>>,
+    burst: Option<&Spanned<u32>>,
     path: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<Rate> {
@@ -162,9 +163,9 @@ fn rate(
         }
         *value.get_ref()
     };
-    let per_second = per_second.as_ref().map(|value| bounded("requests_per_second", value));
-    let at_once = burst.as_ref().map(|value| bounded("requests_burst", value));
-    if let (None, Some(burst)) = (per_second, &burst) {
+    let per_second = per_second.map(|value| bounded("requests_per_second", value));
+    let at_once = burst.map(|value| bounded("requests_burst", value));
+    if let (None, Some(burst)) = (per_second, burst) {
         let message = "makes sense beside requests_per_second only";
         problems.push(Problem::at(format!("{path}.requests_burst"), burst.span(), message));
     }

@@ -146,9 +146,9 @@ async fn register_member(
         Ok::<_, std::convert::Infallible>(())
     });
     match pending.await {
-        Ok(_) => Ok(()),
+        // Its name is left alone here.
+        Ok(_) | Err(UpdateError::NameTaken) => Ok(()),
         Err(UpdateError::Storage(error)) => Err(error),
-        Err(UpdateError::NameTaken) => Ok(()), // its name is left alone here
         Err(UpdateError::Refused(never)) => match never {},
     }
 }

@@ -78,14 +78,13 @@ impl Watch {
                 std::cmp::Ordering::Equal => {}
             }
             let budgets = self.services.nonces.budgets();
-            let (half, undated_half) = self.look_at_nonces(tenant, &usage, budgets, before);
+            let (half, undated_half) = Self::look_at_nonces(tenant, &usage, budgets, before);
             self.seen.insert(tenant.id.clone(), Seen { level, half, undated_half });
         }
         Ok(())
     }
 
     fn look_at_nonces(
-        &self,
         tenant: &Tenant,
         usage: &TenantUsage,
         budgets: NonceBudgets,

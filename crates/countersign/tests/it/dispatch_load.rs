@@ -90,7 +90,6 @@ impl Provider for Carrier {
 /// A store on this machine's disk and a dispatcher over it; each tenant has a route of its own.
 struct Service {
     engine: Arc<SqliteEngine>,
-    dispatcher: Arc<Dispatcher>,
     task: Option<JoinHandle<()>>,
     next: std::sync::atomic::AtomicU32,
     _folder: tempfile::TempDir,
@@ -107,7 +106,7 @@ impl Service {
             own.set_own(id.parse().unwrap(), vec![route]);
         }
         let tenants: Tenants = routes.iter().map(|(id, _)| tenant(id)).collect();
-        let dispatcher = Arc::new(Dispatcher::new(
+        let dispatcher = Dispatcher::new(
             engine.clone(),
             keys,
             Arc::new(MachineClock),
@@ -115,10 +114,9 @@ impl Service {
             Arc::new(Templates::builtin()),
             Arc::new(tenants),
             Pace::default(),
-        ));
-        let at_work = dispatcher.clone();
-        let task = Some(tokio::spawn(async move { at_work.run(std::future::pending()).await }));
-        Arc::new(Self { engine, dispatcher, task, next: 0.into(), _folder: folder })
+        );
+        let task = Some(tokio::spawn(async move { dispatcher.run(std::future::pending()).await }));
+        Arc::new(Self { engine, task, next: 0.into(), _folder: folder })
     }
 
     async fn start(&self, id: &str) -> VerificationId {
@@ -164,7 +162,6 @@ impl Drop for Service {
         if let Some(task) = self.task.take() {
             task.abort();
         }
-        let _told = &self.dispatcher;
     }
 }
 

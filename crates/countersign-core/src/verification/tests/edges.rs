@@ -22,7 +22,9 @@ fn stranger() -> TenantId {
 /// A ledger in which something happened at these seconds.
 fn ledger(record: impl Fn(&mut RecipientLedger, Timestamp), at_seconds: &[u64]) -> RecipientLedger {
     let mut ledger = RecipientLedger::default();
-    at_seconds.iter().for_each(|seconds| record(&mut ledger, at(*seconds)));
+    for seconds in at_seconds {
+        record(&mut ledger, at(*seconds));
+    }
     ledger
 }
 

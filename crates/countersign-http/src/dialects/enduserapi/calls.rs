@@ -107,7 +107,7 @@ impl Calls {
     }
 
     /// The answer to a login for which nothing was pending when it came.
-    pub(super) fn log_in_vainly(&self, caller: &Caller, request: &Login) -> Result<Done, Problem> {
+    pub(super) fn log_in_vainly(caller: &Caller, request: &Login) -> Result<Done, Problem> {
         permit_type(caller, CodeType::Login)?;
         resolve(caller, &request.phone, Some(&request.country))?;
         Err(Problem::WrongCode(Mismatch::NothingPending))

@@ -177,7 +177,7 @@ impl Api {
             Wanted::ValidateSms(request) => self.calls.validate_sms(caller, request).await,
             Wanted::ValidateEmail(request) => self.calls.validate_email(caller, request).await,
             // Where it was not remembered that the request came, nothing may come of it.
-            Wanted::Login(request) if !has_effect => self.calls.log_in_vainly(caller, &request),
+            Wanted::Login(request) if !has_effect => Calls::log_in_vainly(caller, &request),
             Wanted::Login(request) => self.calls.log_in(caller, request).await,
             Wanted::Register(request) => self.calls.register(caller, request).await,
             Wanted::ResetPassword(request) => self.calls.reset_password(caller, request).await,

@@ -119,7 +119,7 @@ async fn quiet_p99(bench: &Arc<Bench<Store>>, times: u32, round: u32) -> Duratio
     let loud = TenantId::parse("loud").unwrap();
     let offered = QUOTA * times * SECONDS;
     let loads = bench.clone();
-    let load = tokio::spawn(async move {
+    let flood = tokio::spawn(async move {
         for n in 0..offered {
             let due = begun + Duration::from_secs(1) * n / (QUOTA * times);
             tokio::time::sleep_until(due.into()).await;
@@ -140,7 +140,7 @@ async fn quiet_p99(bench: &Arc<Bench<Store>>, times: u32, round: u32) -> Duratio
         bench.engine().start(start).await.unwrap();
         took.push(asked.elapsed());
     }
-    load.await.unwrap();
+    flood.await.unwrap();
     took.sort_unstable();
     took[took.len() * 99 / 100]
 }

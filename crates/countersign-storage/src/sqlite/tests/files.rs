@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::testkit::bench::{ALICE, BOB, SECOND};
+use countersign_core::testkit::bench::{ALICE, BOB, HOUR, SECOND};
 use countersign_core::testkit::keys;
 use rusqlite::Connection;
 
@@ -90,7 +90,9 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .unwrap()
         .map(|file| file.unwrap().path())
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
-        .filter(|(name, _)| !name.ends_with(".lock") && !name.ends_with("-shm"))
+        .filter(|(name, _)| {
+            Path::new(name).extension().is_none_or(|end| end != "lock") && !name.ends_with("-shm")
+        })
         .collect();
     files.sort();
     files
@@ -235,7 +237,7 @@ async fn e9_what_a_log_holds_is_moved_and_synced_before_anything_is_answered() {
     bench.open(BOB).await;
     let (_folder, path) = bench.fixture.as_after_a_kill();
     let after = Store::bench_at(&path);
-    let (copies, copy) = after.fixture.as_after_a_kill_of(&path);
+    let (copies, copy) = Store::as_after_a_kill_of(&path);
     assert_eq!(in_the_file(&copy), 2);
     drop((after, copies));
 }

@@ -138,11 +138,11 @@ impl Store {
 
     /// The files as a kill would leave them, in another folder.
     fn as_after_a_kill(&self) -> (TempDir, PathBuf) {
-        self.as_after_a_kill_of(&self.path())
+        Self::as_after_a_kill_of(&self.path())
     }
 
     /// The same for a store that is elsewhere.
-    fn as_after_a_kill_of(&self, path: &Path) -> (TempDir, PathBuf) {
+    fn as_after_a_kill_of(path: &Path) -> (TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         // Not read by this process: closing a file drops the locks that SQLite has on it.
         let copied =

@@ -162,8 +162,8 @@ pub(super) fn zitadel(driver: &mut Driver<'_>) {
     let right = driver.zitadel("POST", &format!("{path}/verify"), &json!({ "verificationCode": code }));
     assert!(right["details"].is_object(), "{right}");
     driver.zitadel("GET", &format!("/v2/users/{user}"), &Value::Null);
-    let set = driver.zitadel("POST", &path, &json!({ kind: format!("x{to}"), "returnCode": {} }));
-    if let Some(code) = set["verificationCode"].as_str() {
+    let changed = driver.zitadel("POST", &path, &json!({ kind: format!("x{to}"), "returnCode": {} }));
+    if let Some(code) = changed["verificationCode"].as_str() {
         driver.handed_out(code);
     }
     driver.zitadel("GET", &format!("/v2/users/{to}/{own}"), &Value::Null);

@@ -111,7 +111,7 @@ impl Asked {
                 connection.post(&path, "", &Value::Null)?
             }
             Way::Zitadel => {
-                asked.name = HEXLOWER.encode(&Sha256::digest(&asked.to))[..24].to_owned();
+                HEXLOWER.encode(&Sha256::digest(&asked.to))[..24].clone_into(&mut asked.name);
                 let body = json!({"userId": asked.name, "profile": {"givenName": "A", "familyName": "B"},
                     "email": {"email": asked.to, "returnCode": {}}});
                 connection.post("/v2/users/human", &bearer(ZITADEL_TOKEN), &body)?
@@ -125,7 +125,7 @@ impl Asked {
             "{way:?}: {status} {answer}"
         );
         match way {
-            Way::Native => asked.name = answer["id"].as_str().expect("an id").to_owned(),
+            Way::Native => answer["id"].as_str().expect("an id").clone_into(&mut asked.name),
             Way::Zitadel => asked.returned = Some(answer["emailCode"].as_str().expect("a code").to_owned()),
             Way::Zap | Way::Crypterium | Way::Enduserapi => {}
         }

@@ -66,7 +66,9 @@ fn f24_nobody_may_look_into_the_process() {
         let folder = installation.path("");
         let own = |path: &Path| chown(path, Some(nobody), Some(nobody)).unwrap();
         own(&folder);
-        std::fs::read_dir(&folder).unwrap().for_each(|file| own(&file.unwrap().path()));
+        for file in std::fs::read_dir(&folder).unwrap() {
+            own(&file.unwrap().path());
+        }
         installation.serve_by(|command| {
             let mut other = std::process::Command::new(&program);
             other.args(command.get_args()).uid(nobody).gid(nobody);

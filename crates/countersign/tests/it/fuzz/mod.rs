@@ -114,10 +114,8 @@ fn judge(name: &str, target: fn(&[u8]), input: &[u8]) {
         folder.join(data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(input)[..8]));
     std::fs::write(&file, input).unwrap();
     let input = input.escape_ascii();
-    match ended {
-        Ok(()) => panic!("{name}: {taken:?} for {input}, kept as {}", file.display()),
-        Err(_) => panic!("{name}: a panic at {input}, kept as {}", file.display()),
-    }
+    let what = if ended.is_ok() { format!("{taken:?}") } else { "a panic".to_owned() };
+    panic!("{name}: {what} at {input}, kept as {}", file.display());
 }
 
 #[test]

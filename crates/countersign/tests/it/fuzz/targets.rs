@@ -27,8 +27,11 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
-/// All of them, by name.
-pub(super) const TARGETS: [(&str, fn(&[u8])); 13] = [
+/// A parser under test, by name.
+type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub(super) const TARGETS: [Target; 13] = [
     ("phone", phone),
     ("email", email),
     ("code", code),
@@ -227,8 +230,8 @@ impl Served {
             routes,
             config: dev::config(),
         });
-        let router = service.router(Readiness::default(), None, None).expect("the demo's configuration");
-        Self { router, turns: TURNS }
+        let api = service.router(Readiness::default(), None, None).expect("the demo's configuration");
+        Self { router: api, turns: TURNS }
     }
 }
 
