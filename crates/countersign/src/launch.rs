@@ -75,11 +75,13 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     let leave = signals::leave()?;
     let metrics = ops::install_recorder().context("metrics cannot be counted").map_err(Failure::Runtime)?;
 
-    // The numbering plans are made ready now, beside all else: not while the first caller from each country
-    // waits, and not while everybody waits for the start either.
+    // The numbering plans of the countries that tenants name are made ready now, beside all else: not while the
+    // first caller from each of them waits, and not while everybody waits for the start either.
+    let regions: Vec<String> =
+        config.tenants.iter().flat_map(|tenant| tenant.policy.allowed_regions.clone()).collect();
     std::thread::Builder::new()
         .name("warm-up".into())
-        .spawn(recipient::warm_up)
+        .spawn(move || recipient::warm_up(&regions))
         .context("no thread can be started")
         .map_err(Failure::Runtime)?;
 

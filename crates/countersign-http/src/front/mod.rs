@@ -96,8 +96,8 @@ impl Default for FrontOptions {
 const WAITING_BODIES: usize = 64 * 1024 * 1024 / MAX_BODY;
 
 /// Bytes of answers over HTTP/2 that their clients do not take, and what each costs besides its bytes.
-const WAITING_ANSWERS: usize = 16 * 1024 * 1024;
-const ANSWER_COST: usize = 8 * 1024;
+const WAITING_ANSWERS: usize = 48 * 1024 * 1024;
+const ANSWER_COST: usize = 4 * 1024;
 
 /// Connections at a time that are told that there is no room; others are just closed.
 const FAREWELLS: usize = 256;

@@ -11,6 +11,7 @@ use crate::support::{Installation, frames};
 ///
 /// Shows: F9.
 #[test]
+#[ignore = "a debug build on a busy machine keeps its good client waiting for seconds; run by `cargo xtask test long`"]
 fn f9_answers_that_nobody_takes_do_not_pile_up() {
     room_for_connections();
     let installation = Installation::new("log.filter = 'warn'");
