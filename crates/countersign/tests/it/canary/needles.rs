@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+/// How the log of the HTTP/2 library names the sizes of its windows: numbers of six digits that nobody chose.
+const SIZES: [&str; 5] = ["target=", "new=", "available=", "connection=", "window="];
+
 /// Bytes that must not be found anywhere, and codes of six digits, which other numbers may contain by
 /// chance and which count as found only where they stand alone in a text.
 pub(super) struct Needles {
@@ -58,8 +61,14 @@ impl Needles {
     /// Those that this text contains.
     pub(super) fn in_text(&self, text: &str) -> BTreeSet<String> {
         let mut found = self.in_bytes(text.as_bytes());
-        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
-        found.extend(words.filter(|word| self.digits.contains(*word)).map(str::to_owned));
+        let mut before = "";
+        for piece in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+            let word = piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            if self.digits.contains(word) && !SIZES.contains(&before) {
+                found.insert(word.to_owned());
+            }
+            before = piece;
+        }
         found
     }
 }
@@ -75,5 +84,7 @@ fn what_is_there_is_found() {
     assert_eq!(needles.in_bytes(hay).len(), 3);
     assert_eq!(needles.in_bytes(&hay[..13]), BTreeSet::new());
     assert!(needles.in_text("a:123456,").contains("123456"));
+    assert!(needles.in_text("code=123456").contains("123456"));
+    assert!(needles.in_text("inc_window; sz=65537; new=123456").is_empty());
     assert!(needles.in_text("1123456 123456Z QUILLFEATHER").is_empty());
 }
