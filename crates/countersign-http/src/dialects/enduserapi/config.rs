@@ -141,6 +141,11 @@ impl Countries {
         self.0.iter().any(|listed| listed == calling_code)
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// The one that is meant where a call names none.
     pub fn home(&self) -> &str {
         &self.0[0]

@@ -11,6 +11,10 @@ use super::params::Parameters;
 /// The most bytes of an e-mail address.
 const EMAIL_MAX: usize = 320;
 
+/// The most digits before a national number that belong to no number: Hungary's `06`. Core reads any number of
+/// zeros; here they would stand for another call's digits.
+const TRUNK_PREFIX: usize = 2;
+
 /// A phone as it was sent: `^\+?[0-9]{5,15}$`.
 pub(super) struct RawPhone(String);
 
@@ -39,7 +43,10 @@ impl RawPhone {
             Some(digits) => digits.strip_prefix(calling_code).ok_or(Problem::InvalidPhone)?,
             None => &self.0,
         };
-        PhoneNumber::parse_national(calling_code, national, policy).map_err(|_| Problem::InvalidPhone)
+        let number = PhoneNumber::parse_national(calling_code, national, policy);
+        let number = number.map_err(|_| Problem::InvalidPhone)?;
+        let digits = number.expose().len() - "+".len() - calling_code.len();
+        if national.len() <= digits + TRUNK_PREFIX { Ok(number) } else { Err(Problem::InvalidPhone) }
     }
 }
 

@@ -21,6 +21,7 @@ mod forward;
 mod kinds;
 mod params;
 mod passwords;
+mod readings;
 mod request;
 mod response;
 mod sender;

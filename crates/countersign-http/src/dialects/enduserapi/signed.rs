@@ -78,8 +78,7 @@ impl<'a> Stamp<'a> {
 
     /// Form: 16 letters and digits, 13 digits of milliseconds, 64 hexadecimal digits.
     pub(super) fn fence(mut self) -> Result<Self, Problem> {
-        let alphanumeric = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric());
-        if self.random.len() != 16 || !alphanumeric(self.random) {
+        if !is_random(self.random) {
             return Err(Problem::IllFormed(Field::Random));
         }
         if !self.ts.is_empty() {
@@ -90,6 +89,16 @@ impl<'a> Stamp<'a> {
         }
         Ok(self)
     }
+
+    /// Whether these texts could be a stamp's; no `ts` is an empty one.
+    pub(super) fn has_form(random: &str, ts: &str) -> bool {
+        is_random(random) && (ts.is_empty() || millis(ts).is_some())
+    }
+}
+
+/// `^[0-9A-Za-z]{16}$`
+fn is_random(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// `^[1-9][0-9]{12}$`

@@ -171,6 +171,23 @@ fn f23_what_was_signed_for_one_call_is_no_other_call() {
     assert!(taken.get() > 5_000 && read.get() > 100_000, "{taken:?} taken, {read:?} read");
 }
 
+/// A number of seven digits and a `random` that begins with some: as a login, a longer number of another country.
+/// Shows: F23.
+#[test]
+fn f23_a_text_that_is_a_send_and_a_login_is_neither() {
+    let mut caller = caller();
+    caller.settings.countries = vec!["44".to_owned(), "86".to_owned()].try_into().unwrap();
+    let send = ["4412345", "1", "678abcdefghijklm", "1744773894369"].map(str::to_owned);
+    let login = ["44", "123451678", "abcdefghij", "klm1744773894369"].map(str::to_owned);
+    assert_eq!(send.concat(), login.concat());
+    assert!(Call::SendSms.parse(&send, EMPTY, &caller).is_none());
+    assert!(Call::Login.parse(&login, EMPTY, &caller).is_none());
+    let told_apart = ["4412345", "1", "a678bcdefghijklm", "1744773894369"].map(str::to_owned);
+    assert!(Call::SendSms.parse(&told_apart, EMPTY, &caller).is_some());
+    caller.settings.signature_scheme = SignatureScheme::HmacFields;
+    assert!(Call::SendSms.parse(&send, EMPTY, &caller).is_some(), "our scheme names the call");
+}
+
 /// The last digit of a validation's code read as a type, and the others as part of the number.
 /// Shows: F23.
 #[test]
