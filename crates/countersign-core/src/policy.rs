@@ -175,8 +175,8 @@ pub struct Terms {
     /// like any other.
     #[cbor(n(11), with = "crate::codec::optional_duration", has_nil)]
     pub same_within: Option<Duration>,
-    /// Whether the wire API's document fixes how long its codes are. They do not get longer then while
-    /// much is guessed at; there are fewer guesses instead.
+    /// Whether codes keep their length, because the tenant's app or the wire API's document fixes it. They do not
+    /// get longer then while much is guessed at; there are fewer guesses instead.
     #[n(12)]
     #[cbor(default)]
     pub fixed_length: bool,

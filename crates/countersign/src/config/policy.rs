@@ -25,6 +25,8 @@ pub(super) struct PolicySection {
     code_alphabet: Option<CodeAlphabet>,
     /// How many characters they have.
     code_length: Option<Spanned<Count<4, 10>>>,
+    /// Whether they keep that length also while much is guessed at: there are fewer guesses instead.
+    code_length_fixed: bool,
     /// How long one code lives from its own send.
     code_life_seconds: Option<Spanned<Seconds<30, LONGEST_WINDOW>>>,
     /// How long a verification may run from its first send.
@@ -221,7 +223,7 @@ impl PolicySection {
                 keep_record,
                 join_within: defaults.terms.join_within,
                 same_within: defaults.terms.same_within,
-                fixed_length: defaults.terms.fixed_length,
+                fixed_length: self.code_length_fixed,
                 messages: MessageCaps {
                     per_hour: self.limits.messages_per_hour.map(Count::get),
                     per_day: self.limits.messages_per_day.map(Count::get),

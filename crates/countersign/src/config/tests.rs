@@ -104,6 +104,7 @@ fn o4_a_tenants_rate_is_unlimited_unless_set() {
 #[test]
 fn short_codes_need_an_explicit_permission() {
     assert_eq!(policy("code_length = 4\nallow_short_codes = true").unwrap().terms.code.length, 4);
+    assert!(policy("code_length_fixed = true").unwrap().terms.fixed_length);
     assert!(policy("test_numbers.code = '1234'").is_err());
     assert!(policy("test_numbers.code = '1234'\nallow_short_codes = true").is_ok());
 }
