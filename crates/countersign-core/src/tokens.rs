@@ -27,10 +27,27 @@ pub struct Claims {
     pub expires_at: Timestamp,
 }
 
+/// What a token is good for. One of another tenant, kind or audience is another token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TokenUse<'a> {
+    /// Whose it is.
+    pub tenant: &'a TenantId,
+    /// What it is, in the words of the wire API.
+    pub kind: &'static str,
+    /// Which of the tenant's callers hands it out and takes it; empty where there is one only.
+    pub audience: &'a [u8],
+}
+
+impl<'a> TokenUse<'a> {
+    fn place(self) -> Place<'a> {
+        Place { table: "tokens", column: self.kind, tenant: self.tenant, row: self.audience, index: 0 }
+    }
+}
+
 /// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It is not one of ours, of another tenant or of another kind.
+    /// It is not one of ours, of another use.
     #[error("the token is not valid")]
     Invalid,
     /// It was, until its end.
@@ -58,11 +75,11 @@ impl Tokens {
         Self { keys, clock, entropy }
     }
 
-    /// A token for `subject` that lives for `life`. One of another tenant or `kind` is another token.
-    pub fn issue(&self, tenant: &TenantId, kind: &'static str, subject: &str, life: Duration) -> String {
+    /// A token for `subject` that lives for `life`.
+    pub fn issue(&self, of: TokenUse<'_>, subject: &str, life: Duration) -> String {
         let claims = Claims { subject: subject.to_owned(), expires_at: self.clock.now() + life };
         let mut rng = self.entropy.seed().rng();
-        let sealed = self.keys.seal(place(tenant, kind), &codec::to_row(&claims), &mut rng);
+        let sealed = self.keys.seal(of.place(), &codec::to_row(&claims), &mut rng);
         BASE64URL_NOPAD.encode(sealed.as_bytes())
     }
 
@@ -70,17 +87,13 @@ impl Tokens {
     ///
     /// # Errors
     /// See [`TokenError`].
-    pub fn open(&self, tenant: &TenantId, kind: &'static str, token: &str) -> Result<Claims, TokenError> {
+    pub fn open(&self, of: TokenUse<'_>, token: &str) -> Result<Claims, TokenError> {
         let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| TokenError::Invalid)?;
-        let plain = self.keys.open(place(tenant, kind), &Sealed::from_bytes(sealed));
+        let plain = self.keys.open(of.place(), &Sealed::from_bytes(sealed));
         let plain = plain.map_err(|_| TokenError::Invalid)?;
         let claims: Claims = codec::from_row(&plain).map_err(|_| TokenError::Invalid)?;
         if self.clock.now() < claims.expires_at { Ok(claims) } else { Err(TokenError::Expired) }
     }
-}
-
-fn place<'a>(tenant: &'a TenantId, kind: &'static str) -> Place<'a> {
-    Place { table: "tokens", column: kind, tenant, row: b"", index: 0 }
 }
 
 #[cfg(test)]
@@ -89,6 +102,10 @@ mod tests {
     use crate::testkit::{ManualClock, SeededEntropy, keys, tenant};
 
     const LIFE: Duration = Duration::from_secs(60);
+
+    fn access(tenant: &TenantId) -> TokenUse<'_> {
+        TokenUse { tenant, kind: "access", audience: b"app" }
+    }
 
     fn tokens() -> (Tokens, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::default());
@@ -99,23 +116,24 @@ mod tests {
     fn a_token_speaks_for_its_subject_until_its_end() {
         let (tokens, clock) = tokens();
         let acme = tenant("acme").id;
-        let token = tokens.issue(&acme, "access", "+447700900001", LIFE);
+        let token = tokens.issue(access(&acme), "+447700900001", LIFE);
         assert!(!token.contains("7700900001"));
-        assert_eq!(tokens.open(&acme, "access", &token).unwrap().subject, "+447700900001");
+        assert_eq!(tokens.open(access(&acme), &token).unwrap().subject, "+447700900001");
         clock.advance(LIFE);
-        assert_eq!(tokens.open(&acme, "access", &token).err(), Some(TokenError::Expired));
+        assert_eq!(tokens.open(access(&acme), &token).err(), Some(TokenError::Expired));
     }
 
     #[test]
-    fn a_token_is_good_for_its_own_tenant_and_kind_only() {
+    fn a_token_is_good_for_its_own_tenant_kind_and_audience_only() {
         let (tokens, _) = tokens();
         let (acme, other) = (tenant("acme").id, tenant("other").id);
-        let token = tokens.issue(&acme, "access", "1", LIFE);
+        let token = tokens.issue(access(&acme), "1", LIFE);
         for result in [
-            tokens.open(&other, "access", &token),
-            tokens.open(&acme, "refresh", &token),
-            tokens.open(&acme, "access", &token[1..]),
-            tokens.open(&acme, "access", ""),
+            tokens.open(access(&other), &token),
+            tokens.open(TokenUse { kind: "refresh", ..access(&acme) }, &token),
+            tokens.open(TokenUse { audience: b"", ..access(&acme) }, &token),
+            tokens.open(access(&acme), &token[1..]),
+            tokens.open(access(&acme), ""),
         ] {
             assert_eq!(result.err(), Some(TokenError::Invalid));
         }
@@ -125,6 +143,7 @@ mod tests {
     fn two_tokens_are_never_the_same() {
         let (tokens, _) = tokens();
         let acme = tenant("acme").id;
-        assert_ne!(tokens.issue(&acme, "access", "1", LIFE), tokens.issue(&acme, "access", "1", LIFE));
+        let issue = || tokens.issue(access(&acme), "1", LIFE);
+        assert_ne!(issue(), issue());
     }
 }

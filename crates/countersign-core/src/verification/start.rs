@@ -68,8 +68,10 @@ pub fn start(
     newest_first.dedup_by_key(|v| v.id);
     newest_first.retain(|v| v.tenant == command.tenant);
     if command.intent.is_resend() {
-        // A code of another wire API is no good here, however often it is sent.
-        newest_first.retain(|v| v.dialect == command.dialect && !is_anothers(v, command));
+        // A code of another wire API, or bound to something else, is no good here, however often it is sent.
+        newest_first.retain(|v| {
+            v.dialect == command.dialect && v.context == command.context && !is_anothers(v, command)
+        });
     }
     let refused_by_intent = refuse_by_intent(&newest_first, command);
     let may_open = match command.intent {

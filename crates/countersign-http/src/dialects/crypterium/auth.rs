@@ -12,9 +12,10 @@ use std::time::Duration;
 use axum::http::{Extensions, HeaderMap, HeaderName};
 use countersign_core::link::InvalidLink;
 use countersign_core::names::TenantId;
+use countersign_core::pairs::Pairs;
 use countersign_core::policy::{ResendCode, Terms};
 use countersign_core::tenant::Tenant;
-use data_encoding::HEXLOWER_PERMISSIVE;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
 use super::config::{CallGroup, Config, Merchant};
 use super::error::Problem;
@@ -252,6 +253,11 @@ impl Caller {
         } else {
             Err(Problem::NotPermitted)
         }
+    }
+
+    /// What its codes are bound to: itself, for several merchants may have one tenant.
+    pub(super) fn context(&self) -> Pairs {
+        [("merchant".to_owned(), HEXLOWER.encode(&self.id.0))].into()
     }
 
     /// What its verifications run under: the tenant's policy, with the dialect's own times. A resend

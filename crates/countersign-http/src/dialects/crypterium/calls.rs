@@ -234,6 +234,7 @@ impl Calls {
         match directory.create(tenant, new).await? {
             Created::Done(user) => Ok(*user),
             Created::IdTaken | Created::NameTaken => Err(Problem::internal("a proof was registered twice")),
+            Created::AddressFull => Err(Problem::internal("a proof was taken for a claim")),
         }
     }
 
@@ -291,7 +292,7 @@ impl Calls {
             locale: None,
             custom_code: None,
             link,
-            context: Pairs::default(),
+            context: caller.context(),
             metadata,
             client_ip: client.ip,
             terms: Some(caller.terms()),
@@ -314,7 +315,7 @@ impl Calls {
             of,
             code,
             only_of_length: false,
-            context: Pairs::default(),
+            context: caller.context(),
             consume: used != Use::Look,
             record_proof: used == Use::Proof,
             idempotency: None,

@@ -48,6 +48,9 @@ impl Calls {
             Ok(None) => return Err(Problem::BadToken),
             Err(UpdateError::Refused(problem)) => return Err(problem),
             Err(UpdateError::NameTaken) => return Err(Problem::internal("a user lost its name")),
+            Err(UpdateError::AddressFull) => {
+                return Err(Problem::internal("a proven user's claim was counted"));
+            }
             Err(UpdateError::Storage(error)) => return Err(error.into()),
         };
         if let Some(old) = old {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use countersign_core::directory::{Directory, User, UserBy};
-use countersign_core::tokens::TokenError;
+use countersign_core::tokens::{TokenError, TokenUse};
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
@@ -28,7 +28,7 @@ pub(super) fn issue(services: &Services, caller: &Caller, user: &str) -> TokenOb
     let expires_at = services.verifications.now() + ACCESS_LIFE;
     let merchant = HEXLOWER.encode(&caller.id.0);
     let token = |kind, life| {
-        let sealed = Zeroizing::new(services.tokens.issue(&caller.tenant.id, kind, user, life));
+        let sealed = Zeroizing::new(services.tokens.issue(of_merchant(caller, kind), user, life));
         Zeroizing::new([&merchant, ".", &sealed].concat())
     };
     let (access_token, refresh_token) = (token(ACCESS, ACCESS_LIFE), token(REFRESH, REFRESH_LIFE));
@@ -42,6 +42,11 @@ pub(super) fn issue(services: &Services, caller: &Caller, user: &str) -> TokenOb
     }
 }
 
+/// A merchant's tokens are good with that merchant, also where several have one tenant.
+fn of_merchant<'a>(caller: &'a Caller, kind: &'static str) -> TokenUse<'a> {
+    TokenUse { tenant: &caller.tenant.id, kind, audience: &caller.id.0 }
+}
+
 /// The user whose token a request carries.
 pub(super) async fn holder(
     services: &Services,
@@ -51,7 +56,7 @@ pub(super) async fn holder(
 ) -> Result<User, Problem> {
     let (caller, token) = door.token_holder(headers).ok_or(Problem::BadToken)?;
     let tenant = &caller.tenant.id;
-    let claims = services.tokens.open(tenant, ACCESS, token).map_err(|error| match error {
+    let claims = services.tokens.open(of_merchant(caller, ACCESS), token).map_err(|error| match error {
         TokenError::Expired => Problem::TokenExpired,
         TokenError::Invalid => Problem::BadToken,
     })?;

@@ -12,6 +12,7 @@ use countersign_core::names::{DialectName, Purpose};
 use countersign_core::pairs::Pairs;
 use countersign_core::policy::{MessageCaps, Policy, ResendCode, Terms};
 use countersign_core::recipient::{PhoneNumber, Recipient};
+use countersign_core::tokens::TokenUse;
 use countersign_core::verifications::{Check, CheckOf, RequestError, Start, Target};
 
 use super::auth::Caller;
@@ -120,7 +121,8 @@ impl Calls {
         self.check(caller, CheckOf::Address(&phone, login), request.code, true).await?;
         let now = self.services.verifications.now();
         let issue = |kind, life| {
-            let token = self.services.tokens.issue(&caller.tenant.id, kind, phone.expose(), life);
+            let of = TokenUse { tenant: &caller.tenant.id, kind, audience: b"" };
+            let token = self.services.tokens.issue(of, phone.expose(), life);
             Issued { token, expiration_time: (now + life).as_millis() / 1000 }
         };
         let mut access = issue("enduserapi access", ACCESS_LIFE);

@@ -15,6 +15,7 @@ mod f17;
 mod f18;
 mod f2;
 mod f20;
+mod f22;
 mod f24;
 mod f26;
 mod f3;

@@ -30,10 +30,19 @@ pub(super) async fn zap_verify(app: &TestApp, identity: &str, otp: &str) -> Answ
     zap(app, "/v1/otp/verify", json!({ "identity": identity, "otp": otp })).await
 }
 
+/// The merchants that the tenant has at Crypterium.
+pub(super) const MERCHANTS: [&str; 2] =
+    ["00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"];
+
 /// A call of Crypterium's app.
 pub(super) async fn vault(app: &TestApp, path: &str, body: Value) -> Answer {
-    let merchant = [("x-merchant-id", "00000000-0000-0000-0000-000000000001")];
-    app.call("POST", &format!("/v2/mobile/{path}"), &merchant, Some(body)).await
+    vault_of(app, MERCHANTS[0], path, body).await
+}
+
+/// A call of another merchant's app.
+pub(super) async fn vault_of(app: &TestApp, merchant: &str, path: &str, body: Value) -> Answer {
+    let headers = [("x-merchant-id", merchant), ("x-fingerprint", "1234444")];
+    app.call("POST", &format!("/v2/mobile/{path}"), &headers, Some(body)).await
 }
 
 /// Signs a number up at Crypterium; the access token.

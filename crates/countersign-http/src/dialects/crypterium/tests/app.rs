@@ -12,7 +12,7 @@ use countersign_core::names::{Channel, TenantId};
 use countersign_core::recipient::Recipient;
 use countersign_core::tenant::Tenant;
 use countersign_core::testkit::{ManualClock, MemoryEngine, keys, tenant as plain_tenant};
-use countersign_core::tokens::Tokens;
+use countersign_core::tokens::{TokenUse, Tokens};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 
@@ -228,8 +228,9 @@ impl App {
     pub(super) fn link_token(&self, access_token: &str, code: &str) -> String {
         let (merchant, token) = access_token.split_once('.').unwrap();
         let tenant = TenantId::parse("acme").unwrap();
-        let user = self.tokens.open(&tenant, "crypterium-access", token).unwrap().subject;
         let mut head = HEXLOWER.decode(merchant.as_bytes()).unwrap();
+        let access = TokenUse { tenant: &tenant, kind: "crypterium-access", audience: &head };
+        let user = self.tokens.open(access, token).unwrap().subject;
         head.extend(keys().lookup_key(&tenant, "user", user.as_bytes()));
         head.push(1);
         BASE64URL_NOPAD.encode(&head) + code

@@ -1,6 +1,7 @@
 //! What callers may rely on, over more than one call.
 
 use countersign_core::testkit::tenant;
+use countersign_core::tokens::TokenUse;
 use serde_json::json;
 
 use super::app::{App, OTHER_DOMAIN, Setup, acme, said};
@@ -122,12 +123,14 @@ async fn tokens_of_a_login_speak_for_the_number_until_they_end() {
     let data = app.make("phoneSmsCodeLogin", &query).await.json()["data"].clone();
     let access = data["accessToken"]["token"].as_str().unwrap().strip_prefix("Bearer ").unwrap();
     let refresh = data["refreshToken"]["token"].as_str().unwrap();
-    let claims = app.tokens.open(&acme(), "enduserapi access", access).unwrap();
+    let acme = acme();
+    let of = |kind| TokenUse { tenant: &acme, kind, audience: b"" };
+    let claims = app.tokens.open(of("enduserapi access"), access).unwrap();
     assert_eq!(claims.subject, "+8613800138000");
     assert_eq!(claims.expires_at.as_millis() / 1000, data["accessToken"]["expirationTime"].as_i64().unwrap());
     app.wait(2 * 3600);
-    assert!(app.tokens.open(&acme(), "enduserapi access", access).is_err());
-    assert!(app.tokens.open(&acme(), "enduserapi refresh", refresh).is_ok());
+    assert!(app.tokens.open(of("enduserapi access"), access).is_err());
+    assert!(app.tokens.open(of("enduserapi refresh"), refresh).is_ok());
 }
 
 /// Shows: N2.
