@@ -151,6 +151,8 @@ pub enum Created {
     IdTaken,
     /// Another user of the tenant has that username.
     NameTaken,
+    /// Too many others claim one of its addresses without proof.
+    AddressFull,
 }
 
 /// What became of a user that was registered or changed.
@@ -160,6 +162,8 @@ pub enum Put {
     Done(Box<User>),
     /// Another user has that username and keeps it. Nothing was changed.
     NameTaken,
+    /// Too many others claim one of its addresses without proof. Nothing was changed.
+    AddressFull,
 }
 
 /// What became of a registration with its first messages.
@@ -184,6 +188,9 @@ pub enum UpdateError<E> {
     /// Another user has the username that this one was to get, and keeps it.
     #[error("the username is another user's")]
     NameTaken,
+    /// Too many others claim the address that it was to get without proof.
+    #[error("too many others claim the address")]
+    AddressFull,
     /// The store.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -359,6 +366,7 @@ impl Directory {
                 Ok(Some((user, ()))) => return Ok(Put::Done(Box::new(user))),
                 Ok(None) => {}
                 Err(UpdateError::NameTaken) => return Ok(Put::NameTaken),
+                Err(UpdateError::AddressFull) => return Ok(Put::AddressFull),
                 Err(UpdateError::Storage(error)) => return Err(error),
                 Err(UpdateError::Refused(never)) => match never {},
             }
@@ -369,6 +377,7 @@ impl Directory {
             match self.engine.put_user(tenant, &self.name, stored, None, NameConflict::Move).await? {
                 PutUser::Written => return Ok(Put::Done(Box::new(user))),
                 PutUser::NameTaken => return Ok(Put::NameTaken),
+                PutUser::AddressFull => return Ok(Put::AddressFull),
                 PutUser::Stale => {} // somebody else registered it meanwhile
             }
         }
@@ -386,6 +395,7 @@ impl Directory {
             PutUser::Written => Created::Done(Box::new(user)),
             PutUser::Stale => Created::IdTaken,
             PutUser::NameTaken => Created::NameTaken,
+            PutUser::AddressFull => Created::AddressFull,
         })
     }
 
@@ -448,6 +458,7 @@ impl Directory {
             match self.engine.put_user(tenant, &self.name, sealed, expected, NameConflict::Move).await? {
                 PutUser::Written => return Ok(Some((user, told))),
                 PutUser::NameTaken => return Err(UpdateError::NameTaken),
+                PutUser::AddressFull => return Err(UpdateError::AddressFull),
                 PutUser::Stale => {} // it changed meanwhile
             }
         }
@@ -653,7 +664,7 @@ mod tests {
     async fn done(directory: &Directory, id: &str, change: &UserChange) -> User {
         match directory.put(&tenant("acme").id, id, change, None).await.unwrap() {
             Put::Done(user) => *user,
-            Put::NameTaken => panic!("the name is taken"),
+            Put::NameTaken | Put::AddressFull => panic!("no room"),
         }
     }
 

@@ -22,7 +22,10 @@ pub use commands::{
 };
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
 pub use nonce::{NonceCommand, NonceKind, NonceOutcome, StoredNonce, spend};
-pub use user::{NameConflict, NewRow, Proven, PutUser, StoredUser, UserAddress, UserIndex, UserKey};
+pub use user::{
+    ADDRESS_FULL, CLAIMS_PER_ADDRESS, NameConflict, NewRow, Proven, PutUser, Room, StoredUser, UserAddress,
+    UserIndex, UserKey, room_for_claim,
+};
 
 use crate::audit::{AuditEntry, AuditEvent, SealedHead};
 use crate::ids::VerificationId;

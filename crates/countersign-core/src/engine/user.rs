@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
+use super::Refusal;
 use crate::keys::{RecipientKey, Sealed};
 use crate::names::DirectoryName;
 use crate::time::Timestamp;
@@ -109,6 +110,39 @@ pub enum PutUser {
     Stale,
     /// Another user has the name and keeps it.
     NameTaken,
+    /// An address is claimed by as many others as may: see [`room_for_claim`].
+    AddressFull,
+}
+
+/// How many users of one directory may say that an address is theirs without ever having proven anything. Whoever
+/// finds, proves or erases the address looks at all of them.
+pub const CLAIMS_PER_ADDRESS: usize = 100;
+
+/// What a caller is told of an address that no more users may claim. Nobody knows when there is room; a day is as
+/// good an answer as any.
+pub const ADDRESS_FULL: Refusal = Refusal::RecipientLimit { retry_after: Duration::from_secs(24 * 3600) };
+
+/// Whether one more user may claim an address without proof.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Room {
+    /// It may.
+    Free,
+    /// It may when this one ends: it would have ended by itself some day.
+    Ends([u8; 16]),
+    /// It may not.
+    Full,
+}
+
+/// Decides whether one more user may claim the address of `others`. Of those who end by themselves the one that
+/// changed longest ago makes room: otherwise a stranger's claims would keep the owner out. Nobody else is ended
+/// for it.
+pub fn room_for_claim(others: &[StoredUser]) -> Room {
+    let unproven = || others.iter().filter(|user| !user.is_proven());
+    if unproven().count() < CLAIMS_PER_ADDRESS {
+        return Room::Free;
+    }
+    let ending = unproven().filter(|user| user.unproven_life.is_some());
+    ending.min_by_key(|user| (user.changed_at, user.id)).map_or(Room::Full, |user| Room::Ends(user.id))
 }
 
 /// What happens when another user has the name.
@@ -138,6 +172,17 @@ impl StoredUser {
     /// Whether its name may become another user's: nobody loses one who has proven anything.
     pub const fn gives_up_name(&self) -> bool {
         !self.is_proven()
+    }
+
+    /// The addresses that it claims without any proof and did not have `before`.
+    pub fn claims<'a>(&'a self, before: Option<&'a Self>) -> impl Iterator<Item = RecipientKey> + 'a {
+        let had = move |address: &RecipientKey| {
+            before.is_some_and(|user| {
+                user.email.as_ref() == Some(address) || user.phone.as_ref() == Some(address)
+            })
+        };
+        let addresses = [self.email, self.phone].into_iter().flatten();
+        addresses.filter(move |address| !self.is_proven() && !had(address))
     }
 
     /// When it ends if nothing happens; `None` never.
@@ -181,4 +226,44 @@ pub enum UserIndex {
     /// The identity key of a mailbox or number. Of several users the one of the highest
     /// [rank](StoredUser::rank) is found.
     Address(RecipientKey),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claimant(id: u8, life: Option<Duration>) -> StoredUser {
+        let changed_at = Timestamp::from_millis(1_000 - i64::from(id));
+        StoredUser {
+            id: [id; 16],
+            username: None,
+            email: Some(RecipientKey::from_bytes([7; 16])),
+            phone: None,
+            email_verified: false,
+            phone_verified: false,
+            sequence: 1,
+            created_at: changed_at,
+            changed_at,
+            body: Sealed::from_bytes(Vec::new()),
+            email_pending: false,
+            phone_pending: false,
+            confirmed: false,
+            unproven_life: life,
+        }
+    }
+
+    /// Shows: F15.
+    #[test]
+    fn f15_a_claim_too_many_ends_the_oldest_of_those_who_end_by_themselves() {
+        let month = Some(Duration::from_secs(30 * 24 * 3600));
+        let mut others: Vec<StoredUser> = (0..100).map(|id| claimant(id, month)).collect();
+        assert_eq!(room_for_claim(&others[1..]), Room::Free);
+        assert_eq!(room_for_claim(&others), Room::Ends([99; 16]));
+        others[99].unproven_life = None;
+        assert_eq!(room_for_claim(&others), Room::Ends([98; 16]));
+        others[98].confirmed = true;
+        assert_eq!(room_for_claim(&others), Room::Free);
+        let lasting: Vec<StoredUser> = (0..100).map(|id| claimant(id, None)).collect();
+        assert_eq!(room_for_claim(&lasting), Room::Full);
+    }
 }

@@ -2,7 +2,10 @@
 
 use super::start::{StartState, start};
 use super::{Changes, Damaged, Decision};
-use crate::engine::{AcceptedKind, EnrolCommand, EnrolOutcome, NewRow, Refusal, SendOutcome};
+use crate::engine::{
+    ADDRESS_FULL, AcceptedKind, EnrolCommand, EnrolOutcome, NewRow, Refusal, Room, SendOutcome, StoredUser,
+    UserKey, room_for_claim,
+};
 use crate::keys::KeyRing;
 
 /// What an enrolment reads.
@@ -12,6 +15,8 @@ pub struct EnrolState {
     pub id_taken: bool,
     /// Whether another user of the directory has the new one's name.
     pub name_taken: bool,
+    /// Per address that the new user claims without proof, the others of the directory who have it.
+    pub claimants: Vec<Vec<StoredUser>>,
     /// What each of the command's starts reads, in their order.
     pub starts: Vec<StartState>,
 }
@@ -31,6 +36,16 @@ pub fn enrol(
     }
     if state.name_taken {
         return Ok(Decision::unchanged(EnrolOutcome::NameTaken));
+    }
+    let mut ended = Vec::new();
+    for others in &state.claimants {
+        match room_for_claim(others) {
+            Room::Free => {}
+            Room::Ends(id) => ended.push(UserKey { directory: command.directory.clone(), id }),
+            Room::Full => {
+                return Ok(Decision::unchanged(EnrolOutcome::Refused(ADDRESS_FULL)));
+            }
+        }
     }
     let (mut changes, mut sent) = (Changes::default(), Vec::with_capacity(command.starts.len()));
     for (mut state, command) in state.starts.into_iter().zip(&command.starts) {
@@ -54,6 +69,7 @@ pub fn enrol(
         };
         return Ok(Decision::unchanged(EnrolOutcome::Refused(refusal)));
     }
+    changes.ended_users = ended;
     changes.users.push(NewRow { directory: command.directory.clone(), user: command.user.clone() });
     Ok(Decision { outcome: EnrolOutcome::Enrolled(sent), changes })
 }
@@ -78,8 +94,18 @@ impl Changes {
 
     /// Adds what was decided after it, which read this.
     fn absorb(&mut self, later: Self) {
-        let Self { verifications, ledgers, client, tenant, messages, drop_messages, proven, users, audit } =
-            later;
+        let Self {
+            verifications,
+            ledgers,
+            client,
+            tenant,
+            messages,
+            drop_messages,
+            proven,
+            users,
+            ended_users,
+            audit,
+        } = later;
         self.verifications.extend(verifications);
         self.ledgers.retain(|(key, _)| ledgers.iter().all(|(other, _)| other != key));
         self.ledgers.extend(ledgers);
@@ -89,6 +115,7 @@ impl Changes {
         self.drop_messages.extend(drop_messages);
         self.proven.extend(proven);
         self.users.extend(users);
+        self.ended_users.extend(ended_users);
         self.audit.extend(audit);
     }
 }

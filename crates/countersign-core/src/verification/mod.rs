@@ -298,6 +298,8 @@ pub struct Changes {
     pub proven: Vec<Proven>,
     /// Users to register: nobody has their ids, and nobody else their names.
     pub users: Vec<NewRow>,
+    /// Users to remove: they make room for others.
+    pub ended_users: Vec<UserKey>,
     /// Entries for the audit log.
     pub audit: Vec<crate::audit::AuditEvent>,
 }

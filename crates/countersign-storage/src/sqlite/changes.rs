@@ -45,6 +45,9 @@ impl Unit<'_> {
         if let Some(ledger) = changes.tenant {
             self.session.set_tenant_ledger(self.tenant, ledger)?;
         }
+        for ended in &changes.ended_users {
+            directory::remove(self.session, number, ended.directory.as_str(), &ended.id)?;
+        }
         for new in &changes.users {
             directory::add(self.session, number, new)?;
         }

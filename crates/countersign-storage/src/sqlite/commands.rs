@@ -82,6 +82,8 @@ pub(super) fn enrol(session: &mut Session, command: &mut EnrolCommand) -> Result
     if let Some(number) = unit.number {
         let taken = directory::taken(unit.session, number, &command.directory, &command.user)?;
         (state.id_taken, state.name_taken) = taken;
+        state.claimants =
+            directory::claimants(unit.session, number, &command.directory, &command.user, None)?;
     }
     for start in &mut command.starts {
         start.now = unit.now;

@@ -1,7 +1,9 @@
 //! The directories' rows.
 
 use countersign_core::codec::{from_row, to_row};
-use countersign_core::engine::{NameConflict, NewRow, Proven, PutUser, StoredUser, UserKey};
+use countersign_core::engine::{
+    CLAIMS_PER_ADDRESS, NameConflict, NewRow, Proven, PutUser, Room, StoredUser, UserKey, room_for_claim,
+};
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::time::Timestamp;
@@ -21,8 +23,16 @@ pub(super) fn put(
     let number = session.tenant_number(tenant)?;
     let sql = "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
     let stored: Option<StoredUser> = session.find(sql, (number, directory.as_str(), user.id), read)?;
-    if stored.map(|stored| stored.sequence) != expected {
+    if stored.as_ref().map(|stored| stored.sequence) != expected {
         return Ok(PutUser::Stale);
+    }
+    let mut ended = Vec::new();
+    for others in claimants(session, number, directory, user, stored.as_ref())? {
+        match room_for_claim(&others) {
+            Room::Free => {}
+            Room::Ends(id) => ended.push(id),
+            Room::Full => return Ok(PutUser::AddressFull),
+        }
     }
     if let Some(username) = &user.username {
         let sql = "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND username = ?3 AND id <> ?4";
@@ -36,8 +46,32 @@ pub(super) fn put(
             write(session, number, directory.as_str(), &namesake)?;
         }
     }
+    for id in ended {
+        remove(session, number, directory.as_str(), &id)?;
+    }
     write(session, number, directory.as_str(), user)?;
     Ok(PutUser::Written)
+}
+
+/// Per address that a user claims without proof and did not have `before`, the others of the directory who have
+/// it: as many of them as the rule needs to see. A store of before may have more.
+pub(super) fn claimants(
+    session: &Session,
+    tenant: i64,
+    directory: &DirectoryName,
+    user: &StoredUser,
+    before: Option<&StoredUser>,
+) -> Result<Vec<Vec<StoredUser>>, Failure> {
+    const MOST: usize = 4 * CLAIMS_PER_ADDRESS;
+    let mut claimants = Vec::new();
+    for address in user.claims(before) {
+        let column = if user.email == Some(address) { "email" } else { "phone" };
+        let sql = format!(
+            "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND {column} = ?3 AND id <> ?4 LIMIT {MOST}"
+        );
+        claimants.push(all(session, &sql, (tenant, directory.as_str(), address.as_bytes(), user.id), read)?);
+    }
+    Ok(claimants)
 }
 
 /// Whether a user has that id, and whether another one has that name.

@@ -146,8 +146,8 @@ async fn register_member(
         Ok::<_, std::convert::Infallible>(())
     });
     match pending.await {
-        // Its name is left alone here.
-        Ok(_) | Err(UpdateError::NameTaken) => Ok(()),
+        // Its name and its addresses are left alone here.
+        Ok(_) | Err(UpdateError::NameTaken | UpdateError::AddressFull) => Ok(()),
         Err(UpdateError::Storage(error)) => Err(error),
         Err(UpdateError::Refused(never)) => match never {},
     }

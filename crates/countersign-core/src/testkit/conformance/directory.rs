@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::{CLAIMS_PER_ADDRESS, NameConflict, PutUser, StoredUser};
 use crate::engine::{CheckCommand, StartCommand, UserIndex};
-use crate::engine::{NameConflict, PutUser, StoredUser};
 use crate::keys::Sealed;
 use crate::names::{DirectoryName, TenantId};
 use crate::policy::CodeSharing;
@@ -295,4 +295,42 @@ pub(super) async fn nothing_is_proven_unless_it_was_asked_for<F: EngineFixture>(
     let unproven = prove(&bench, bench.start_for(ALICE, 1), false).await;
     assert!(!unproven.phone_verified);
     assert_eq!(unproven.sequence, 1);
+}
+
+/// A stranger's claims do not keep the owner out where users end by themselves: hers is the newest.
+///
+/// Shows: F15.
+pub(super) async fn f15_a_claim_too_many_ends_the_oldest_claim<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let month = Some(30 * DAY);
+    let most = u8::try_from(CLAIMS_PER_ADDRESS).expect("few");
+    for id in 1..=most + 1 {
+        let ending = StoredUser { unproven_life: month, ..user(&bench, id, MAIL) };
+        assert!(put(&bench, ending, None).await, "{id}");
+        bench.wait(SECOND);
+    }
+    assert_eq!(find(&bench, UserIndex::Id([1; 16])).await, None);
+    assert!(find(&bench, UserIndex::Id([2; 16])).await.is_some());
+    // Who is there already changes as before, and who has proven an address claims another one.
+    let stored = find(&bench, UserIndex::Id([3; 16])).await.expect("it is there");
+    assert!(put(&bench, StoredUser { sequence: 2, ..stored }, Some(1)).await);
+    let proven =
+        StoredUser { phone_verified: true, phone: user(&bench, 200, ALICE).phone, ..user(&bench, 200, MAIL) };
+    assert!(put(&bench, proven, None).await);
+    assert!(find(&bench, UserIndex::Id([2; 16])).await.is_some());
+}
+
+/// Shows: F15.
+pub(super) async fn f15_users_that_do_not_end_give_way_to_no_claim<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let most = u8::try_from(CLAIMS_PER_ADDRESS).expect("few");
+    for id in 1..=most {
+        assert!(put(&bench, user(&bench, id, MAIL), None).await, "{id}");
+    }
+    let refused = user(&bench, most + 1, MAIL);
+    let refused =
+        bench.engine().put_user(&bench.tenant, &directory(), refused, None, NameConflict::Refuse).await;
+    assert_eq!(refused, Ok(PutUser::AddressFull));
+    assert_eq!(find(&bench, UserIndex::Id([most + 1; 16])).await, None);
+    assert!(put(&bench, user(&bench, most + 1, ALICE), None).await, "another address has room");
 }

@@ -2,7 +2,10 @@
 
 use super::directory::user;
 use super::parallel::all_at_once;
-use crate::engine::{EnrolCommand, EnrolOutcome, Refusal, StartCommand, StoredUser, UserIndex};
+use crate::engine::{
+    ADDRESS_FULL, CLAIMS_PER_ADDRESS, EnrolCommand, EnrolOutcome, NameConflict, Refusal, StartCommand,
+    StoredUser, UserIndex,
+};
 use crate::policy::Caps;
 use crate::testkit::bench::*;
 use crate::testkit::commands::directory;
@@ -103,4 +106,26 @@ pub(super) async fn of_parallel_enrolments_of_one_id_one_wins<F: EngineFixture>(
     let won = outcomes.iter().filter(|outcome| matches!(outcome, EnrolOutcome::Enrolled(_))).count();
     let late = outcomes.iter().filter(|outcome| **outcome == EnrolOutcome::IdTaken).count();
     assert_eq!((won, late, bench.claim().await.len()), (1, 15, 2));
+}
+
+/// Shows: F15.
+pub(super) async fn f15_an_enrolment_makes_room_for_its_claim_or_is_refused<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let most = u8::try_from(CLAIMS_PER_ADDRESS).expect("few");
+    let put = async |user, expected| {
+        let refuse = NameConflict::Refuse;
+        bench.engine().put_user(&bench.tenant, &directory(), user, expected, refuse).await.expect("put")
+    };
+    for id in 2..2 + most {
+        put(user(&bench, id, MAIL), None).await;
+    }
+    assert_eq!(give(&bench, enrol(&bench)).await, EnrolOutcome::Refused(ADDRESS_FULL));
+    assert_nothing(&bench, [0, 0]).await;
+    let ending = StoredUser { unproven_life: Some(30 * DAY), sequence: 2, ..user(&bench, 9, MAIL) };
+    put(ending, Some(1)).await;
+    assert!(matches!(give(&bench, enrol(&bench)).await, EnrolOutcome::Enrolled(_)));
+    assert_eq!(
+        (is_there(&bench, 1).await, is_there(&bench, 9).await, is_there(&bench, 8).await),
+        (true, false, true)
+    );
 }

@@ -16,9 +16,9 @@ use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, EnrolCommand,
     EnrolOutcome, IdempotencyClaim, Idempotent, ListQuery, NameConflict, NewRow, NonceCommand, NonceKind,
-    NonceOutcome, PutUser, RecipientCommand, ResendCommand, SendOutcome, StartCommand, StorageError,
+    NonceOutcome, PutUser, RecipientCommand, ResendCommand, Room, SendOutcome, StartCommand, StorageError,
     StoredAnswer, StoredNonce, SweepReport, TenantUsage, UserIndex, UserKey, VerificationPage,
-    VerificationRecord, resolve, spend,
+    VerificationRecord, resolve, room_for_claim, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
@@ -132,6 +132,9 @@ impl MemoryEngine {
         }
         if let Some(ledger) = changes.tenant {
             store.tenants.insert(tenant.clone(), ledger);
+        }
+        for ended in changes.ended_users {
+            store.users.remove(&(tenant.clone(), ended));
         }
         for NewRow { directory, user } in changes.users {
             store.users.insert((tenant.clone(), UserKey { directory, id: user.id }), user);
@@ -427,6 +430,19 @@ impl Engine for MemoryEngine {
                     other.username = None;
                 }
             }
+            let before = store.users.get(&key).cloned();
+            let claims: Vec<_> = user.claims(before.as_ref()).collect();
+            let mut ended = Vec::new();
+            for address in claims {
+                match room_for_claim(&store.claimants(tenant, directory, &address, &user.id)) {
+                    Room::Free => {}
+                    Room::Ends(id) => ended.push(UserKey { directory: directory.clone(), id }),
+                    Room::Full => return Ok(PutUser::AddressFull),
+                }
+            }
+            for other in ended {
+                store.users.remove(&(tenant.clone(), other));
+            }
             store.users.insert(key, user);
             store.commits += 1;
             Ok(PutUser::Written)
@@ -448,7 +464,10 @@ impl Engine for MemoryEngine {
             });
             let starts = command.starts.iter().map(|start| store.start_state(start)).collect();
             let damaged = |_| StorageError::Corrupt { table: "verifications" };
-            let state = EnrolState { id_taken, name_taken, starts };
+            let of =
+                |address| store.claimants(&command.tenant, &command.directory, &address, &command.user.id);
+            let claimants = command.user.claims(None).map(of).collect();
+            let state = EnrolState { id_taken, name_taken, claimants, starts };
             let Decision { outcome, changes } = enrol(state, &command, &self.keys).map_err(damaged)?;
             if !changes.is_empty() {
                 self.commit(store, &command.tenant, changes, at);

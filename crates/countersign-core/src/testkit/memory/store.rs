@@ -136,6 +136,18 @@ impl Store {
         self.users_of(tenant).filter(move |(key, _)| key.directory == *directory).map(|(_, user)| user)
     }
 
+    /// The other users of a directory who have this address.
+    pub(super) fn claimants(
+        &mut self,
+        tenant: &TenantId,
+        directory: &DirectoryName,
+        address: &RecipientKey,
+        user: &[u8; 16],
+    ) -> Vec<StoredUser> {
+        let others = self.users_in(tenant, directory).filter(|other| other.id != *user);
+        others.filter(|other| has_address(other, address)).map(|other| other.clone()).collect()
+    }
+
     /// What a verification no longer knows, no answer about it tells.
     pub(super) fn forget_recipient(&mut self, wiped: &Verification) -> Result<(), StorageError> {
         let mut told = self.answers.values_mut().filter(|answer| answer.verification == Some(wiped.id));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use countersign_core::code::Code;
 use countersign_core::directory::{Directory, Put, UserBy, UserChange};
-use countersign_core::engine::{CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
+use countersign_core::engine::{ADDRESS_FULL, CheckOutcome, Delivery, Idempotent, Intent, SendOutcome};
 use countersign_core::names::{DialectName, Purpose};
 use countersign_core::pairs::Pairs;
 use countersign_core::policy::{CodeSharing, ResendCode, Terms};
@@ -76,6 +76,7 @@ impl Calls {
         match self.directory.put(tenant, id, &change, Some(UNPROVEN_LIFE)).await? {
             Put::Done(_) => Ok(Done::Generated),
             Put::NameTaken => Err(Problem::Invalid(Field::Username)),
+            Put::AddressFull => Err(ADDRESS_FULL.into()),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use countersign_core::directory::UpdateError;
-use countersign_core::engine::{Refusal, Rejection, StorageError};
+use countersign_core::engine::{ADDRESS_FULL, Refusal, Rejection, StorageError};
 use countersign_core::verifications::RequestError;
 
 use crate::headers::{Jitter, retry_after_seconds};
@@ -330,6 +330,7 @@ impl From<UpdateError<Self>> for Reason {
         match error {
             UpdateError::Refused(reason) => reason,
             UpdateError::NameTaken => Row::USERNAME_TAKEN.into(),
+            UpdateError::AddressFull => ADDRESS_FULL.into(),
             UpdateError::Storage(error) => error.into(),
         }
     }
