@@ -34,8 +34,9 @@ impl Tally {
 
     /// Reads the closing line of one test binary of `cargo test`, e.g.
     /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+    /// Nextest shows, indented, what a failed test printed, and this line with it: it has counted that test.
     fn from_libtest(line: &str) -> Option<Self> {
-        let (_, counts) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
+        let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
         Some(Self::from_counts(counts, ';'))
     }
 
@@ -119,6 +120,7 @@ mod tests {
     fn libtest_counts_ignored_tests_as_skipped() {
         let line = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 9 filtered out; finished in 0.01s";
         assert_eq!(Tally::from_libtest(line), Some(Tally { passed: 3, failed: 1, skipped: 2 }));
+        assert_eq!(Tally::from_line(&format!("    {line}")), Tally::default(), "nextest has counted it");
     }
 
     #[test]
