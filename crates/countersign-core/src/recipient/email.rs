@@ -22,6 +22,14 @@ impl EmailAddress {
     /// Parses a mailbox such as `a.b+c@example.com`: a dot-atom (RFC 5322, section 3.2.3), `@`, and
     /// a domain name of at least two labels.
     ///
+    /// ```
+    /// use countersign_core::recipient::EmailAddress;
+    ///
+    /// assert_eq!(EmailAddress::parse("Ann@Example.COM")?.expose(), "Ann@example.com");
+    /// assert!(EmailAddress::parse("ann@localhost").is_err());
+    /// # Ok::<(), countersign_core::recipient::RecipientError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`RecipientError::Email`].
     pub fn parse(text: &str) -> Result<Self, RecipientError> {

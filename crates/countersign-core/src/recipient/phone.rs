@@ -28,6 +28,16 @@ impl PhoneNumber {
     /// zero), must have a length that its country knows, and must not be of a kind that takes no
     /// messages.
     ///
+    /// ```
+    /// use countersign_core::policy::Policy;
+    /// use countersign_core::recipient::PhoneNumber;
+    ///
+    /// let policy = Policy::default();
+    /// assert_eq!(PhoneNumber::parse("+4407700900123", &policy)?.expose(), "+447700900123");
+    /// assert!(PhoneNumber::parse("+44 7700 900123", &policy).is_err(), "separators are the caller's to strip");
+    /// # Ok::<(), countersign_core::recipient::RecipientError>(())
+    /// ```
+    ///
     /// # Errors
     /// See [`RecipientError`].
     pub fn parse(text: &str, policy: &Policy) -> Result<Self, RecipientError> {

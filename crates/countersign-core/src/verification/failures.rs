@@ -55,6 +55,15 @@ impl FailureLevel {
 }
 
 /// The level of a tenant that had so many open failures and starts in the last 24 hours.
+///
+/// ```
+/// use countersign_core::policy::FailureBudget;
+/// use countersign_core::verification::{FailureLevel, level};
+///
+/// let budget = FailureBudget::default();
+/// assert_eq!(level(12_000, 3_000, &budget), FailureLevel::Raised);
+/// assert_eq!(level(12_000, 1_000_000, &budget), FailureLevel::Alert, "a large tenant's people mistype as much");
+/// ```
 pub fn level(open_failures: u64, starts: u64, budget: &FailureBudget) -> FailureLevel {
     let reached = |level: &FailureLevel| open_failures >= threshold(*level, starts, budget);
     FailureLevel::ABOVE_NORMAL.into_iter().rfind(reached).unwrap_or_default()

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use countersign_core::directory::{
-    Directories, Directory, NewUser, Profile, UpdateError, User, UserBy, UserChange,
-};
+use countersign_core::directory::{Directories, Directory, NewUser, Profile, UserBy, UserChange};
 use countersign_core::engine::StorageError;
 use countersign_core::names::TenantId;
 use countersign_core::recipient::{EmailAddress, PhoneNumber, Recipient};
@@ -112,8 +110,7 @@ pub async fn register_users(directories: &Directories) -> Result<(), StorageErro
     Ok(())
 }
 
-/// Two steps, because a user is created without a pending code; a start that was interrupted between
-/// them takes the second one again.
+/// Registers a member, or leaves alone who is there already.
 async fn register_member(
     directory: &Directory,
     tenant: &TenantId,
@@ -132,25 +129,11 @@ async fn register_member(
             family_name: "Mouse".to_owned(),
             language: None,
         },
-        email_pending: false,
-        phone_pending: false,
-        sequence: 2,
+        email_pending: !member.verified,
+        phone_pending: !member.verified && member.phone.is_some(),
+        sequence: 3,
     };
-    directory.create(tenant, new).await?;
-    let pending = directory.update(tenant, member.id, |user: &mut User| {
-        if user.sequence == 2 {
-            user.email_pending = !user.email_verified;
-            user.phone_pending = user.phone.is_some() && !user.phone_verified;
-            user.sequence = 3;
-        }
-        Ok::<_, std::convert::Infallible>(())
-    });
-    match pending.await {
-        // Its name and its addresses are left alone here.
-        Ok(_) | Err(UpdateError::NameTaken | UpdateError::AddressFull) => Ok(()),
-        Err(UpdateError::Storage(error)) => Err(error),
-        Err(UpdateError::Refused(never)) => match never {},
-    }
+    directory.create(tenant, new).await.map(|_| ())
 }
 
 fn number(canonical: &str) -> PhoneNumber {

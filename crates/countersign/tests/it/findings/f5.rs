@@ -1,8 +1,10 @@
 //! Wrong guesses at many recipients raise the price of guessing and lock nobody out.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{Installation, TestApp};
 
 /// No drawn code has letters in lower case.
 const WRONG: &str = "wrong0";
@@ -86,4 +88,30 @@ async fn f5_ten_thousand_wrong_guesses_at_users_that_do_not_exist_change_nothing
     }
     assert!(app.sent().await.is_empty());
     assert_eq!(prove(&app, "honest@example.com").await.len(), 6);
+}
+
+/// The operator learns of it from the metrics and the log, without looking at each answer.
+///
+/// Shows: F5.
+#[test]
+fn f5_the_operator_is_told_of_a_level_that_is_entered() {
+    let installation = Installation::new("server.drain_seconds = 0\nserver.metrics_beside_api = true");
+    installation
+        .configure_more("[tenants.policy.limits]\nfailed_checks_alert = 2\nfailed_checks_raised = 1000");
+    let server = installation.serve();
+    let id = server.post("/v1/verifications", &json!({ "to": "+12125550123" })).text("id");
+    let wrong = json!({ "code": WRONG });
+    for _ in 0..2 {
+        assert_eq!(server.post(&format!("/v1/verifications/{id}/check"), &wrong).status, 200);
+    }
+    let began = Instant::now();
+    while !server.get("/metrics").body.contains("countersign_tenant_failure_level{tenant=\"acme\"} 1") {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", server.get("/metrics").body);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let log = server.stop_and_tell();
+    assert!(
+        log.contains("much is guessed at this tenant's codes") && log.contains("level=\"alert\""),
+        "{log}"
+    );
 }
