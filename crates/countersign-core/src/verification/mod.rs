@@ -22,6 +22,7 @@ pub mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod topic;
 
 use minicbor::{Decode, Encode};
 
@@ -30,6 +31,7 @@ pub use ledger::{ClientKey, ClientLedger, Hold, Ledgers, RecipientLedger, Tenant
 pub use sealed::Disclosed;
 pub(crate) use sealed::disclose;
 pub use sweep::{SweepAction, erase, sweep};
+pub use topic::Topic;
 
 use crate::engine::{NewRow, Proven, UserAddress, UserKey};
 use crate::ids::VerificationId;
@@ -234,6 +236,11 @@ impl Verification {
             Some(last) => last + self.terms.cool_down_after(self.sends_used),
             None => self.created_at,
         })
+    }
+
+    /// What its addresses joined it for.
+    pub fn topic(&self) -> Topic {
+        Topic::new(&self.dialect, &self.purpose)
     }
 
     /// The user whose verification it is; `None` where it is nobody's in particular.

@@ -16,7 +16,6 @@ use crate::keys::KeyRing;
 use crate::link::LinkTemplate;
 use crate::outbox::Abandoned;
 use crate::pairs::Pairs;
-use crate::policy::CodeSharing;
 use crate::time::Timestamp;
 
 /// How long after its end an expired verification can be asked for again by a resend.
@@ -28,7 +27,7 @@ const MAX_DESTINATIONS: usize = 8;
 /// What a start reads.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StartState {
-    /// Per destination, the verification of the command's purpose that its identity joined last,
+    /// Per destination, the verification in the command's topic that its identity joined last,
     /// however it stands. Ids do not tell: several may be drawn within one millisecond, and an address
     /// may join one that is older than its own last.
     pub latest: Vec<Option<Verification>>,
@@ -144,22 +143,17 @@ fn is_anothers(verification: &Verification, command: &StartCommand) -> bool {
         || verification.pretended != (command.delivery == Delivery::Pretend)
 }
 
-/// Whether addresses may be verified together: they are one user's. Several of nobody's may, where each
-/// has a code of its own.
+/// Whether addresses may be verified together: they are one user's. Each of nobody's is verified by itself, for
+/// nobody knows whether they are one person's, and the right code of one ends the others'.
 fn belong_together<'a>(
     owners: impl IntoIterator<Item = Option<&'a UserKey>>,
     tests: impl IntoIterator<Item = bool>,
-    sharing: CodeSharing,
 ) -> bool {
     let mut owners = owners.into_iter();
     let first = owners.next().flatten();
     let mut tests = tests.into_iter();
     let test = tests.next();
-    let mut others = owners.peekable();
-    let are_shared = others.peek().is_some() && sharing == CodeSharing::Shared;
-    others.all(|other| other == first)
-        && tests.all(|other| Some(other) == test)
-        && !(are_shared && first.is_none())
+    owners.all(|other| first.is_some() && other == first) && tests.all(|other| Some(other) == test)
 }
 
 fn refused(refusal: Refusal) -> Decision<SendOutcome> {
@@ -285,7 +279,7 @@ fn open(
     let now = command.now;
     let users = owners.iter().map(|owner| owner.as_ref().map(|owner| &owner.user));
     let tests = command.destinations.iter().map(|request| request.test);
-    if !belong_together(users, tests, command.terms.sharing) {
+    if !belong_together(users, tests) {
         return Ok(refused(Refusal::NotTogether));
     }
     let mut opened = Verification {
@@ -366,7 +360,7 @@ fn send_again(
     let users = newcomers.clone().map(|(_, owner)| owner.as_ref().map(|owner| &owner.user));
     let users = std::iter::once(base.owner()).chain(users);
     let tests = std::iter::once(base.is_test()).chain(newcomers.map(|(request, _)| request.test));
-    if !belong_together(users, tests, base.terms.sharing) {
+    if !belong_together(users, tests) {
         return Ok(refused(Refusal::NotTogether));
     }
     if let Some(refusal) = limits.refuse_sending(&base, command.delivery) {

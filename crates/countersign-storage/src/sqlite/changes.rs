@@ -95,15 +95,16 @@ impl Unit<'_> {
                 known.seq
             }
         };
+        let topic = v.topic();
         let joined_before = known.map_or(0, |known| known.destinations);
         for (index, destination) in v.destinations.iter().enumerate().skip(joined_before) {
             if v.destinations[..index].iter().any(|other| other.identity == destination.identity) {
                 continue;
             }
             // The rule was told this address' newest verification, or it could not have opened one.
-            let newest = self.joined.iter().find(|(k, p, _)| *k == destination.identity && *p == v.purpose);
+            let newest = self.joined.iter().find(|(key, of, _)| *key == destination.identity && *of == topic);
             let newest = newest.map(|(_, _, joined)| *joined).ok_or(Failure::Corrupt("recipients"))?;
-            recipients::join(self.session, number, &destination.identity, &v.purpose, newest + 1, seq);
+            recipients::join(self.session, number, &destination.identity, &topic, newest + 1, seq);
         }
         self.verifications.retain(|known| known.id != v.id);
         self.verifications.push(Known {

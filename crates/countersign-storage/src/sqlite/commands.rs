@@ -13,7 +13,7 @@ use countersign_core::verification::check::{check as check_rule, newest};
 use countersign_core::verification::enrol::{EnrolState, enrol as enrol_rule};
 use countersign_core::verification::resend::resend as resend_rule;
 use countersign_core::verification::start::{StartState, start as start_rule};
-use countersign_core::verification::{Decision, RecipientLedger};
+use countersign_core::verification::{Decision, RecipientLedger, Topic};
 
 use super::failure::{Failure, InTable};
 use super::session::Session;
@@ -62,7 +62,8 @@ pub(super) fn start(
 fn start_state(unit: &mut Unit<'_>, command: &StartCommand) -> Result<StartState, Failure> {
     let mut state = StartState::default();
     for destination in &command.destinations {
-        state.latest.push(unit.latest(&destination.keys.identity, &command.purpose)?);
+        let topic = Topic::new(&command.dialect, &command.purpose);
+        state.latest.push(unit.latest(&destination.keys.identity, topic)?);
         state.ledgers.recipients.push(unit.ledger(&destination.keys.budget)?);
     }
     if let Some(client) = &command.client {
@@ -119,15 +120,16 @@ pub(super) fn check(
     let tenant = command.tenant.clone();
     decide(session, &tenant, command.idempotency, command.now, |unit| {
         command.now = unit.now;
+        let topic = |purpose| Topic::new(&command.dialect, purpose);
         let verification = match &command.target {
             CheckTarget::Id(id) => unit.verification(*id)?,
             CheckTarget::Recipient { identity, purposes } => {
-                let latest = purposes.iter().map(|purpose| unit.latest(identity, purpose));
+                let latest = purposes.iter().map(|purpose| unit.latest(identity, topic(purpose)));
                 let latest = latest.collect::<Result<Vec<_>, _>>()?;
                 newest(latest.into_iter().flatten(), command)
             }
             CheckTarget::AnyOf { identities, purpose } => {
-                let latest = identities.iter().map(|identity| unit.latest(identity, purpose));
+                let latest = identities.iter().map(|identity| unit.latest(identity, topic(purpose)));
                 let latest = latest.collect::<Result<Vec<_>, _>>()?;
                 newest(latest.into_iter().flatten(), command)
             }

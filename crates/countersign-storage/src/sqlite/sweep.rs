@@ -147,7 +147,7 @@ fn one(
 
 fn delete(session: &mut Session, tenant: i64, seq: i64, verification: &Verification) -> Result<(), Failure> {
     for destination in &verification.destinations {
-        recipients::leave(session, tenant, &destination.identity, &verification.purpose, seq)?;
+        recipients::leave(session, tenant, &destination.identity, verification, seq)?;
     }
     let (first, last) = outbox::numbers_of(seq);
     session.execute("DELETE FROM messages WHERE seq BETWEEN ?1 AND ?2", (first, last))?;

@@ -6,10 +6,12 @@
 use countersign_core::codec::from_row;
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::{Purpose, TenantId};
+use countersign_core::names::TenantId;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::resend::RunningState;
-use countersign_core::verification::{ClientKey, ClientLedger, Ledgers, RecipientLedger, Verification};
+use countersign_core::verification::{
+    ClientKey, ClientLedger, Ledgers, RecipientLedger, Topic, Verification,
+};
 
 use super::failure::{Failure, InTable};
 use super::recipients;
@@ -35,8 +37,8 @@ pub(super) struct Unit<'s> {
     /// The instant at which it is judged.
     pub(super) now: Timestamp,
     pub(super) verifications: Vec<Known>,
-    /// How often an address has joined a verification for a purpose: the newest one's number.
-    pub(super) joined: Vec<(RecipientKey, Purpose, i64)>,
+    /// How often an address has joined a verification in a topic: the newest one's number.
+    pub(super) joined: Vec<(RecipientKey, Topic, i64)>,
 }
 
 impl<'s> Unit<'s> {
@@ -59,17 +61,17 @@ impl<'s> Unit<'s> {
         Ok(self.remember(found))
     }
 
-    /// The verification that an address joined last for a purpose, however it stands.
+    /// The verification that an address joined last in a topic, however it stands.
     pub(super) fn latest(
         &mut self,
         identity: &RecipientKey,
-        purpose: &Purpose,
+        topic: Topic,
     ) -> Result<Option<Verification>, Failure> {
         let found = match self.number {
             None => None,
-            Some(number) => recipients::latest(self.session, number, identity, purpose)?,
+            Some(number) => recipients::latest(self.session, number, identity, &topic)?,
         };
-        self.joined.push((*identity, purpose.clone(), found.map_or(0, |(joined, _)| joined)));
+        self.joined.push((*identity, topic, found.map_or(0, |(joined, _)| joined)));
         match found {
             None => Ok(None),
             Some((_, seq)) => self.numbered(seq),

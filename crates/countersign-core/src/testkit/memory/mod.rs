@@ -31,7 +31,7 @@ use crate::verification::enrol::{EnrolState, enrol};
 use crate::verification::resend::resend;
 use crate::verification::start::start;
 use crate::verification::{
-    Changes, Damaged, Decision, RecipientLedger, SweepAction, Verification, erase, sweep,
+    Changes, Damaged, Decision, RecipientLedger, SweepAction, Topic, Verification, erase, sweep,
 };
 use async_trait::async_trait;
 
@@ -181,7 +181,7 @@ impl Engine for MemoryEngine {
         self.decide(&tenant, command.idempotency, command.now, |store, at| {
             command.now = at;
             let latest = |identity: &RecipientKey, purpose: &Purpose| {
-                store.latest(&tenant, purpose, *identity).cloned()
+                store.latest(&tenant, Topic::new(&command.dialect, purpose), *identity).cloned()
             };
             let verification = match &command.target {
                 CheckTarget::Id(id) => store.get(&tenant, *id).cloned(),

@@ -6,12 +6,14 @@ use crate::audit::{AuditEntry, AuditHead};
 use crate::engine::{NonceKind, StartCommand, StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
-use crate::names::{DirectoryName, Purpose, TenantId};
+use crate::names::{DirectoryName, TenantId};
 use crate::outbox::{Abandoned, Message};
 use crate::time::Timestamp;
 use crate::verification::resend::RunningState;
 use crate::verification::start::StartState;
-use crate::verification::{ClientKey, ClientLedger, Ledgers, RecipientLedger, TenantLedger, Verification};
+use crate::verification::{
+    ClientKey, ClientLedger, Ledgers, RecipientLedger, TenantLedger, Topic, Verification,
+};
 
 /// All tables. Every method runs under the lock from its first read to its last write, so that each
 /// is atomic by construction.
@@ -21,10 +23,10 @@ pub(super) struct Store {
     /// How many commands have changed something.
     pub(super) commits: u64,
     pub(super) verifications: BTreeMap<VerificationId, Verification>,
-    /// Per address and purpose, the verifications it belongs to, in the order in which it joined
+    /// Per address and topic, the verifications it belongs to, in the order in which it joined
     /// them. Ids do not tell that order: several may be drawn within one millisecond, and an address
     /// may join a verification that is older than its own last one.
-    pub(super) joined: BTreeMap<(TenantId, Purpose, RecipientKey), Vec<VerificationId>>,
+    pub(super) joined: BTreeMap<(TenantId, Topic, RecipientKey), Vec<VerificationId>>,
     pub(super) recipients: BTreeMap<(TenantId, RecipientKey), RecipientLedger>,
     pub(super) clients: BTreeMap<(TenantId, ClientKey), ClientLedger>,
     pub(super) tenants: BTreeMap<TenantId, TenantLedger>,
@@ -46,7 +48,7 @@ impl Store {
 
     pub(super) fn put(&mut self, verification: Verification) {
         for destination in &verification.destinations {
-            let key = (verification.tenant.clone(), verification.purpose.clone(), destination.identity);
+            let key = (verification.tenant.clone(), verification.topic(), destination.identity);
             let joined = self.joined.entry(key).or_default();
             if !joined.contains(&verification.id) {
                 joined.push(verification.id);
@@ -70,10 +72,10 @@ impl Store {
     pub(super) fn latest(
         &self,
         tenant: &TenantId,
-        purpose: &Purpose,
+        topic: Topic,
         identity: RecipientKey,
     ) -> Option<&Verification> {
-        let joined = self.joined.get(&(tenant.clone(), purpose.clone(), identity))?;
+        let joined = self.joined.get(&(tenant.clone(), topic, identity))?;
         self.verifications.get(joined.last()?)
     }
 
@@ -84,7 +86,8 @@ impl Store {
     /// What a start reads.
     pub(super) fn start_state(&self, command: &StartCommand) -> StartState {
         let (tenant, wanted) = (&command.tenant, &command.destinations);
-        let latest = |identity| self.latest(tenant, &command.purpose, identity).cloned();
+        let topic = Topic::new(&command.dialect, &command.purpose);
+        let latest = |identity| self.latest(tenant, topic.clone(), identity).cloned();
         StartState {
             latest: wanted.iter().map(|d| latest(d.keys.identity)).collect(),
             ledgers: Ledgers {

@@ -160,10 +160,10 @@ impl Calls {
             }
             return Ok(vec![Target::Nobody(username.to_owned())]);
         }
-        let target = |recipient| match &bound.user {
-            Some(user) => Target::Claimed { user: user.clone(), recipient },
-            None => Target::Address(recipient),
-        };
+        // Of a user whom only the tenant's own directory knows, the addresses are one person's all the same. No user
+        // of ours has such an id.
+        let user = bound.user.unwrap_or_else(|| self.directory.account(&format!("\0{username}")));
+        let target = |recipient| Target::Claimed { user: user.clone(), recipient };
         Ok(bound.addresses.into_iter().map(target).collect())
     }
 

@@ -26,9 +26,8 @@ use std::collections::btree_map::Entry;
 
 use countersign_core::codec::from_row;
 use countersign_core::keys::RecipientKey;
-use countersign_core::names::Purpose;
 use countersign_core::time::Timestamp;
-use countersign_core::verification::RecipientLedger;
+use countersign_core::verification::{RecipientLedger, Topic, Verification};
 use minicbor::{Decode, Encode};
 use rusqlite::Connection;
 
@@ -50,8 +49,8 @@ type Place = (i64, RecipientKey);
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 struct Joined {
     #[n(0)]
-    purpose: Purpose,
-    /// Counts what the recipient joined for this purpose.
+    topic: Topic,
+    /// Counts what the recipient joined in this topic.
     #[n(1)]
     number: i64,
     /// The verification's `seq`.
@@ -156,14 +155,14 @@ fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     one.into_iter().chain(other).min()
 }
 
-/// The recipient's newest verification for a purpose: its number among those, and its `seq`.
+/// The recipient's newest verification in a topic: its number among those, and its `seq`.
 pub(super) fn latest(
     session: &Session,
     tenant: i64,
     key: &RecipientKey,
-    purpose: &Purpose,
+    topic: &Topic,
 ) -> Result<Option<(i64, i64)>, Failure> {
-    let news = session.recipients.news_of(tenant, key).iter().rfind(|joined| joined.purpose == *purpose);
+    let news = session.recipients.news_of(tenant, key).iter().rfind(|joined| joined.topic == *topic);
     if let Some(joined) = news {
         return Ok(Some((joined.number, joined.verification)));
     }
@@ -172,12 +171,13 @@ pub(super) fn latest(
     }
     let sql = "SELECT joined, verification FROM recipients
                WHERE tenant = ?1 AND key = ?2 AND purpose = ?3 ORDER BY joined DESC LIMIT 1";
-    session.find(sql, (tenant, key.as_bytes(), purpose.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))
+    session.find(sql, (tenant, key.as_bytes(), topic.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Which of a recipient's rows that say what it joined. The default stands before all.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct JoinedRow {
+    /// The topic; the column is called after what topics once were.
     pub(super) purpose: String,
     pub(super) joined: i64,
 }
@@ -191,7 +191,7 @@ pub(super) fn joined_after(
     limit: u32,
 ) -> Result<Vec<(JoinedRow, i64)>, Failure> {
     let news = session.recipients.news_of(tenant, key).iter().map(|joined| {
-        let purpose = joined.purpose.as_str().to_owned();
+        let purpose = joined.topic.as_str().to_owned();
         (JoinedRow { purpose, joined: joined.number }, joined.verification)
     });
     let mut found: Vec<_> = news.filter(|(row, _)| row > after).collect();
@@ -229,16 +229,16 @@ pub(super) fn ledger(
     })
 }
 
-/// Takes note that the recipient takes part in a verification, as the `number`-th for this purpose.
+/// Takes note that the recipient takes part in a verification, as the `number`-th in this topic.
 pub(super) fn join(
     session: &mut Session,
     tenant: i64,
     key: &RecipientKey,
-    purpose: &Purpose,
+    topic: &Topic,
     number: i64,
     verification: i64,
 ) {
-    let joined = Joined { purpose: purpose.clone(), number, verification };
+    let joined = Joined { topic: topic.clone(), number, verification };
     let place = (tenant, *key);
     session.recipients.change(place, |news| {
         news.joined.push(joined);
@@ -257,12 +257,13 @@ pub(super) fn leave(
     session: &mut Session,
     tenant: i64,
     key: &RecipientKey,
-    purpose: &Purpose,
+    left: &Verification,
     verification: i64,
 ) -> Result<(), Failure> {
+    // Rows of before have the purpose alone, whatever the wire API.
     session.execute(
-        "DELETE FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose = ?3 AND verification = ?4",
-        (tenant, key.as_bytes(), purpose.as_str(), verification),
+        "DELETE FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose IN (?3, ?4) AND verification = ?5",
+        (tenant, key.as_bytes(), left.topic().as_str(), left.purpose.as_str(), verification),
     )?;
     // A row of the table that still says so would be believed after a crash, when the number may be
     // another verification's: a later row has to say otherwise.

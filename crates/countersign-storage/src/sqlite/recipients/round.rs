@@ -110,7 +110,7 @@ fn put_into_tree(session: &mut Session, (tenant, key): Place, news: &News) -> Re
         session.execute(
             "INSERT INTO recipients (tenant, key, purpose, joined, verification)
              VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (tenant, key, purpose, joined) DO NOTHING",
-            (tenant, key.as_bytes(), joined.purpose.as_str(), joined.number, joined.verification),
+            (tenant, key.as_bytes(), joined.topic.as_str(), joined.number, joined.verification),
         )?;
     }
     session.recipients.seen.insert(&key);
