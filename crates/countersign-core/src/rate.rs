@@ -18,6 +18,13 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// What of it those may use who have not shown that the tenant lets them: otherwise strangers could use up
+    /// all of it, and the tenant's own servers would be refused.
+    #[must_use]
+    pub fn of_strangers(self) -> Self {
+        Self { per_second: (self.per_second / 2).max(1), burst: (self.burst / 2).max(1) }
+    }
+
     /// The microseconds between two requests.
     fn apart(self) -> u64 {
         1_000_000 / u64::from(self.per_second.max(1))
@@ -85,6 +92,14 @@ mod tests {
         let in_a_second: usize = (31..=1_030).map(admitted).sum();
         assert_eq!(in_a_second, 100);
         assert_eq!(admitted(60_000), 5, "a pause gives the burst back, and no more");
+    }
+
+    /// Shows: F15.
+    #[test]
+    fn f15_strangers_have_half_of_a_rate() {
+        assert_eq!(RATE.of_strangers(), Rate { per_second: 50, burst: 2 });
+        let least = Rate { per_second: 1, burst: 1 };
+        assert_eq!(least.of_strangers(), least);
     }
 
     #[test]

@@ -45,6 +45,17 @@ pub struct Tenants(HashMap<TenantId, Entry>);
 struct Entry {
     tenant: Arc<Tenant>,
     meter: Arc<Meter>,
+    /// What strangers have used of their part of it.
+    strangers: Arc<Meter>,
+}
+
+/// Who makes a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker {
+    /// Somebody with the tenant's key, token or signature, or with a token that was handed out after a proof.
+    Known,
+    /// Anybody: the wire API asks for nothing of the kind.
+    Stranger,
 }
 
 impl Tenants {
@@ -56,11 +67,16 @@ impl Tenants {
     /// Counts a request of a tenant, or says how long to wait.
     ///
     /// # Errors
-    /// The tenant asks more than its rate allows.
-    pub fn admit(&self, id: &TenantId, now: Timestamp) -> Result<(), Duration> {
+    /// The tenant asks more than its rate allows, or strangers more than their part of it.
+    pub fn admit(&self, id: &TenantId, asker: Asker, now: Timestamp) -> Result<(), Duration> {
         let entry = self.0.get(id);
-        let metered = entry.and_then(|entry| Some((entry.tenant.rate?, &entry.meter)));
-        metered.map_or(Ok(()), |(rate, meter)| meter.admit(rate, now))
+        let Some((rate, entry)) = entry.and_then(|entry| Some((entry.tenant.rate?, entry))) else {
+            return Ok(());
+        };
+        if asker == Asker::Stranger {
+            entry.strangers.admit(rate.of_strangers(), now)?;
+        }
+        entry.meter.admit(rate, now)
     }
 
     /// All tenants, in no order.
@@ -71,7 +87,11 @@ impl Tenants {
 
 impl FromIterator<Tenant> for Tenants {
     fn from_iter<I: IntoIterator<Item = Tenant>>(tenants: I) -> Self {
-        let entry = |tenant: Tenant| Entry { tenant: Arc::new(tenant), meter: Arc::default() };
+        let entry = |tenant: Tenant| Entry {
+            tenant: Arc::new(tenant),
+            meter: Arc::default(),
+            strangers: Arc::default(),
+        };
         Self(tenants.into_iter().map(|tenant| (tenant.id.clone(), entry(tenant))).collect())
     }
 }

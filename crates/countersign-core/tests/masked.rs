@@ -172,7 +172,7 @@ fn no_request_to_the_verbs_prints_what_its_caller_said() {
         CheckOf::Address(&phone, purpose.clone()),
         CheckOf::User { user: &account(), recipient: &phone, purpose: purpose.clone() },
         CheckOf::AnyPurpose(&phone, vec![purpose.clone()]),
-        CheckOf::AnyOf(std::slice::from_ref(&phone), purpose.clone()),
+        CheckOf::AnyOf(&account(), std::slice::from_ref(&phone), purpose.clone()),
         CheckOf::Nobody(MAIL, purpose.clone()),
     ] {
         let check = Check {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_core::directory::Directories;
 use countersign_core::engine::StorageError;
 use countersign_core::nonces::Nonces;
-use countersign_core::tenant::{Tenant, Tenants};
+use countersign_core::tenant::{Asker, Tenant, Tenants};
 use countersign_core::tokens::Tokens;
 use countersign_core::verifications::Verifications;
 
@@ -33,8 +33,8 @@ impl Services {
     ///
     /// # Errors
     /// [`StorageError::Overloaded`]: the tenant asks more than its rate allows.
-    pub(crate) fn admit(&self, tenant: &Tenant) -> Result<(), StorageError> {
-        self.tenants.admit(&tenant.id, self.verifications.now()).map_err(|_| {
+    pub(crate) fn admit(&self, tenant: &Tenant, asker: Asker) -> Result<(), StorageError> {
+        self.tenants.admit(&tenant.id, asker, self.verifications.now()).map_err(|_| {
             metrics::counter!("countersign_requests_over_rate_total", "tenant" => tenant.id.to_string())
                 .increment(1);
             StorageError::Overloaded

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
+use super::UserKey;
 use super::idempotency::IdempotencyClaim;
 use crate::code::Code;
 use crate::entropy::Seed;
@@ -302,9 +303,11 @@ pub enum CheckTarget {
         /// The purposes: at least one.
         purposes: Vec<Purpose>,
     },
-    /// The newest that waits for any of these addresses, or else the newest of all; the guess is for the
-    /// codes of these addresses only.
+    /// The newest that waits for any of a user's addresses, or else the newest of all; the guess is for the
+    /// codes of these addresses only. What was asked for in another user's name is not among them.
     AnyOf {
+        /// The user.
+        owner: UserKey,
         /// The addresses.
         identities: Vec<RecipientKey>,
         /// The purpose.

@@ -23,8 +23,8 @@ pub use commands::{
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
 pub use nonce::{NonceCommand, NonceKind, NonceOutcome, StoredNonce, spend};
 pub use user::{
-    ADDRESS_FULL, CLAIMS_PER_ADDRESS, NameConflict, NewRow, Proven, PutUser, Room, StoredUser, UserAddress,
-    UserIndex, UserKey, room_for_claim,
+    ADDRESS_FULL, CLAIMS_COUNT, CLAIMS_PER_ADDRESS, Claimants, NameConflict, NewRow, Proven, PutUser, Room,
+    StoredUser, UserAddress, UserIndex, UserKey,
 };
 
 use crate::audit::{AuditEntry, AuditEvent, SealedHead};

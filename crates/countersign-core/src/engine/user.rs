@@ -114,9 +114,12 @@ pub enum PutUser {
     AddressFull,
 }
 
-/// How many users of one directory may say that an address is theirs without ever having proven anything. Whoever
-/// finds, proves or erases the address looks at all of them.
+/// How many users of one directory may say within [`CLAIMS_COUNT`] that an address is theirs without proving it.
+/// Whoever finds, proves or erases the address looks at all of them.
 pub const CLAIMS_PER_ADDRESS: usize = 100;
+
+/// How long a claim counts after its user's last change: who is kept out by strangers' claims is so no longer.
+pub const CLAIMS_COUNT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What a caller is told of an address that no more users may claim. Nobody knows when there is room; a day is as
 /// good an answer as any.
@@ -133,16 +136,29 @@ pub enum Room {
     Full,
 }
 
-/// Decides whether one more user may claim the address of `others`. Of those who end by themselves the one that
-/// changed longest ago makes room: otherwise a stranger's claims would keep the owner out. Nobody else is ended
-/// for it.
-pub fn room_for_claim(others: &[StoredUser]) -> Room {
-    let unproven = || others.iter().filter(|user| !user.is_proven());
-    if unproven().count() < CLAIMS_PER_ADDRESS {
-        return Room::Free;
+/// Others who have an address that a user claims.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claimants {
+    /// The address.
+    pub address: RecipientKey,
+    /// The others.
+    pub others: Vec<StoredUser>,
+}
+
+impl Claimants {
+    /// Decides whether one more user may claim the address at `now`. Of those who end by themselves the one that
+    /// changed longest ago makes room: otherwise a stranger's claims would keep the owner out. Nobody else is ended
+    /// for it.
+    pub fn room(&self, now: Timestamp) -> Room {
+        let counts =
+            |user: &&StoredUser| !user.has_proven(&self.address) && now.since(user.changed_at) < CLAIMS_COUNT;
+        let claims = || self.others.iter().filter(counts);
+        if claims().count() < CLAIMS_PER_ADDRESS {
+            return Room::Free;
+        }
+        let ending = claims().filter(|user| user.forget_at().is_some());
+        ending.min_by_key(|user| (user.changed_at, user.id)).map_or(Room::Full, |user| Room::Ends(user.id))
     }
-    let ending = unproven().filter(|user| user.unproven_life.is_some());
-    ending.min_by_key(|user| (user.changed_at, user.id)).map_or(Room::Full, |user| Room::Ends(user.id))
 }
 
 /// What happens when another user has the name.
@@ -159,9 +175,14 @@ impl StoredUser {
     /// Which of several users an address finds: the greatest. Who has proven it goes before who only says
     /// that it is theirs; of these, who changed last.
     pub fn rank(&self, address: &RecipientKey) -> impl Ord + use<> {
+        (self.has_proven(address), self.changed_at, self.id)
+    }
+
+    /// Whether it has proven this address, and has it still.
+    pub fn has_proven(&self, address: &RecipientKey) -> bool {
         let email = self.email.as_ref() == Some(address) && self.email_verified;
         let phone = self.phone.as_ref() == Some(address) && self.phone_verified;
-        (email || phone, self.changed_at, self.id)
+        email || phone
     }
 
     /// Whether anything of it was ever proven that still is so.
@@ -174,7 +195,7 @@ impl StoredUser {
         !self.is_proven()
     }
 
-    /// The addresses that it claims without any proof and did not have `before`.
+    /// The addresses that it claims without having proven them, and did not have `before`.
     pub fn claims<'a>(&'a self, before: Option<&'a Self>) -> impl Iterator<Item = RecipientKey> + 'a {
         let had = move |address: &RecipientKey| {
             before.is_some_and(|user| {
@@ -182,7 +203,7 @@ impl StoredUser {
             })
         };
         let addresses = [self.email, self.phone].into_iter().flatten();
-        addresses.filter(move |address| !self.is_proven() && !had(address))
+        addresses.filter(move |address| !self.has_proven(address) && !had(address))
     }
 
     /// When it ends if nothing happens; `None` never.
@@ -252,18 +273,31 @@ mod tests {
         }
     }
 
+    fn room(others: &[StoredUser]) -> Room {
+        let claimants = Claimants { address: RecipientKey::from_bytes([7; 16]), others: others.to_vec() };
+        claimants.room(Timestamp::from_millis(1_000))
+    }
+
     /// Shows: F15.
     #[test]
     fn f15_a_claim_too_many_ends_the_oldest_of_those_who_end_by_themselves() {
-        let month = Some(Duration::from_secs(30 * 24 * 3600));
-        let mut others: Vec<StoredUser> = (0..100).map(|id| claimant(id, month)).collect();
-        assert_eq!(room_for_claim(&others[1..]), Room::Free);
-        assert_eq!(room_for_claim(&others), Room::Ends([99; 16]));
+        let mut others: Vec<StoredUser> = (0..100).map(|id| claimant(id, Some(CLAIMS_COUNT))).collect();
+        assert_eq!(room(&others[1..]), Room::Free);
+        assert_eq!(room(&others), Room::Ends([99; 16]));
         others[99].unproven_life = None;
-        assert_eq!(room_for_claim(&others), Room::Ends([98; 16]));
+        assert_eq!(room(&others), Room::Ends([98; 16]));
         others[98].confirmed = true;
-        assert_eq!(room_for_claim(&others), Room::Free);
-        let lasting: Vec<StoredUser> = (0..100).map(|id| claimant(id, None)).collect();
-        assert_eq!(room_for_claim(&lasting), Room::Full);
+        assert_eq!(room(&others), Room::Ends([97; 16]), "who has proven something else is not ended");
+        others[98].email_verified = true;
+        assert_eq!(room(&others), Room::Free);
+    }
+
+    /// Shows: F15.
+    #[test]
+    fn f15_claims_of_users_who_do_not_end_count_for_thirty_days() {
+        let mut lasting: Vec<StoredUser> = (0..100).map(|id| claimant(id, None)).collect();
+        assert_eq!(room(&lasting), Room::Full);
+        lasting[0].changed_at = Timestamp::from_millis(1_000) - CLAIMS_COUNT;
+        assert_eq!(room(&lasting), Room::Free);
     }
 }

@@ -143,10 +143,15 @@ fn is_meant(destination: &Destination, target: &CheckTarget) -> bool {
 /// for any of them is for: the newest that waits for it, or else the newest of all. One guess is for one
 /// verification: otherwise it would be charged, or compared, more than once.
 pub fn newest(found: impl IntoIterator<Item = Verification>, command: &CheckCommand) -> Option<Verification> {
+    let is_anothers = |v: &Verification| match &command.target {
+        CheckTarget::AnyOf { owner, .. } => v.owner().is_some_and(|other| other != owner),
+        CheckTarget::Id(_) | CheckTarget::Recipient { .. } => false,
+    };
     let waits =
         |v: &Verification| v.dialect == command.dialect && v.status_at(command.now) == Status::Pending;
     found
         .into_iter()
+        .filter(|verification| !is_anothers(verification))
         .max_by_key(|verification| (waits(verification), verification.created_at, verification.id))
 }
 

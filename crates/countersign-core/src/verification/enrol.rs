@@ -3,8 +3,8 @@
 use super::start::{StartState, start};
 use super::{Changes, Damaged, Decision};
 use crate::engine::{
-    ADDRESS_FULL, AcceptedKind, EnrolCommand, EnrolOutcome, NewRow, Refusal, Room, SendOutcome, StoredUser,
-    UserKey, room_for_claim,
+    ADDRESS_FULL, AcceptedKind, Claimants, EnrolCommand, EnrolOutcome, NewRow, Refusal, Room, SendOutcome,
+    UserKey,
 };
 use crate::keys::KeyRing;
 
@@ -16,7 +16,7 @@ pub struct EnrolState {
     /// Whether another user of the directory has the new one's name.
     pub name_taken: bool,
     /// Per address that the new user claims without proof, the others of the directory who have it.
-    pub claimants: Vec<Vec<StoredUser>>,
+    pub claimants: Vec<Claimants>,
     /// What each of the command's starts reads, in their order.
     pub starts: Vec<StartState>,
 }
@@ -38,8 +38,8 @@ pub fn enrol(
         return Ok(Decision::unchanged(EnrolOutcome::NameTaken));
     }
     let mut ended = Vec::new();
-    for others in &state.claimants {
-        match room_for_claim(others) {
+    for claimants in &state.claimants {
+        match claimants.room(command.now) {
             Room::Free => {}
             Room::Ends(id) => ended.push(UserKey { directory: command.directory.clone(), id }),
             Room::Full => {

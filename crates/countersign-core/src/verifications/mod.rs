@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::audit::AuditEvent;
+use crate::code::Code;
 use crate::engine::{
     CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Delivery, DestinationRequest,
     Engine, IdempotencyClaim, Idempotent, ListQuery, RecipientCommand, ResendCommand, SendOutcome,
@@ -234,11 +235,11 @@ impl Verifications {
             CheckOf::UserKey { user, recipient, purpose } => {
                 (self.target_of_user(tenant, user, recipient, purpose), recipient.is_test(&tenant.policy))
             }
-            CheckOf::AnyOf(recipients, purpose) => {
+            CheckOf::AnyOf(user, recipients, purpose) => {
                 let identity = |recipient: &Recipient| recipient.keys(&tenant.id, &self.keys).identity;
                 let identities = recipients.iter().map(identity).collect();
                 let test = recipients.iter().any(|recipient| recipient.is_test(&tenant.policy));
-                (CheckTarget::AnyOf { identities, purpose }, test)
+                (CheckTarget::AnyOf { owner: self.user_key(tenant, user), identities, purpose }, test)
             }
             CheckOf::Address(recipient, purpose) => {
                 let identity = recipient.keys(&tenant.id, &self.keys).identity;
@@ -270,8 +271,8 @@ impl Verifications {
         self.engine.check(command).await
     }
 
-    /// Whether a guess at an address' code for a purpose would be compared with anything now. A look, on
-    /// which nothing may depend but whether the guess is worth remembering.
+    /// Whether a guess at an address' code for a purpose would be compared with anything now. One that is not as long
+    /// as the code is no guess. A look, on which nothing may depend but whether the guess is worth remembering.
     ///
     /// # Errors
     /// The store is unavailable.
@@ -281,15 +282,20 @@ impl Verifications {
         dialect: &DialectName,
         recipient: &Recipient,
         purpose: &Purpose,
+        code: &Code,
     ) -> Result<bool, StorageError> {
+        let now = self.clock.now();
         // One is pending per purpose and wire API at most. What was not looked at may be.
         let pending = self.list(tenant, Some(recipient), Some(Status::Pending), None, 50).await?;
-        let theirs = |v: &Verification| v.purpose == *purpose && v.dialect == *dialect;
+        let is_live = |v: &Verification| v.destinations.iter().any(|d| now < d.code_expires_at);
+        let is_as_long = |v: &Verification| code.expose().len() == usize::from(v.terms.code.length);
+        let theirs =
+            |v: &Verification| v.purpose == *purpose && v.dialect == *dialect && is_live(v) && is_as_long(v);
         if pending.go_on.is_none() && !pending.found.iter().any(theirs) {
             return Ok(false);
         }
         let (ledger, caps) = self.recipient(tenant, recipient).await?;
-        Ok(ledger.hold(&caps, self.clock.now()).is_none())
+        Ok(ledger.hold(&caps, now).is_none())
     }
 
     /// Gives up.

@@ -178,8 +178,9 @@ pub enum CheckOf<'a> {
         /// What for.
         purpose: Purpose,
     },
-    /// The newest one that waits for any of several addresses of one person, for a purpose.
-    AnyOf(&'a [Recipient], Purpose),
+    /// The newest one that waits for any of several addresses of a user, for a purpose. One that was asked for in
+    /// another user's name is not meant.
+    AnyOf(&'a Account, &'a [Recipient], Purpose),
     /// A user's address and a purpose, where a link names both by their keys: see
     /// [`CheckOf::User`].
     UserKey {
@@ -207,8 +208,8 @@ impl fmt::Debug for CheckOf<'_> {
             Self::AnyPurpose(recipient, purposes) => {
                 f.debug_tuple("AnyPurpose").field(recipient).field(purposes).finish()
             }
-            Self::AnyOf(recipients, purpose) => {
-                f.debug_tuple("AnyOf").field(recipients).field(purpose).finish()
+            Self::AnyOf(user, recipients, purpose) => {
+                f.debug_tuple("AnyOf").field(user).field(recipients).field(purpose).finish()
             }
             Self::UserKey { user, recipient, purpose } => {
                 f.debug_tuple("UserKey").field(user).field(recipient).field(purpose).finish()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use countersign_core::names::TenantId;
-use countersign_core::tenant::Tenant;
+use countersign_core::tenant::{Asker, Tenant};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -150,7 +150,7 @@ impl<N: Needs> FromRequestParts<Api> for Caller<N> {
         }
         let caller = Self { tenant, key, needs: PhantomData };
         caller.require(N::SCOPE)?;
-        api.services.admit(&caller.tenant)?;
+        api.services.admit(&caller.tenant, Asker::Known)?;
         Ok(caller)
     }
 }

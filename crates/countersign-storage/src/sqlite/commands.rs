@@ -128,7 +128,7 @@ pub(super) fn check(
                 let latest = latest.collect::<Result<Vec<_>, _>>()?;
                 newest(latest.into_iter().flatten(), command)
             }
-            CheckTarget::AnyOf { identities, purpose } => {
+            CheckTarget::AnyOf { identities, purpose, .. } => {
                 let latest = identities.iter().map(|identity| unit.latest(identity, topic(purpose)));
                 let latest = latest.collect::<Result<Vec<_>, _>>()?;
                 newest(latest.into_iter().flatten(), command)

@@ -2,7 +2,7 @@
 
 use countersign_core::codec::{from_row, to_row};
 use countersign_core::engine::{
-    CLAIMS_PER_ADDRESS, NameConflict, NewRow, Proven, PutUser, Room, StoredUser, UserKey, room_for_claim,
+    CLAIMS_PER_ADDRESS, Claimants, NameConflict, NewRow, Proven, PutUser, Room, StoredUser, UserKey,
 };
 use countersign_core::keys::RecipientKey;
 use countersign_core::names::{DirectoryName, TenantId};
@@ -27,8 +27,8 @@ pub(super) fn put(
         return Ok(PutUser::Stale);
     }
     let mut ended = Vec::new();
-    for others in claimants(session, number, directory, user, stored.as_ref())? {
-        match room_for_claim(&others) {
+    for claimants in claimants(session, number, directory, user, stored.as_ref())? {
+        match claimants.room(user.changed_at) {
             Room::Free => {}
             Room::Ends(id) => ended.push(id),
             Room::Full => return Ok(PutUser::AddressFull),
@@ -53,15 +53,15 @@ pub(super) fn put(
     Ok(PutUser::Written)
 }
 
-/// Per address that a user claims without proof and did not have `before`, the others of the directory who have
-/// it: as many of them as the rule needs to see. A store of before may have more.
+/// Per address that a user claims and did not have `before`, the others of the directory who have it: as many of
+/// them as the rule needs to see. A store of before may have more.
 pub(super) fn claimants(
     session: &Session,
     tenant: i64,
     directory: &DirectoryName,
     user: &StoredUser,
     before: Option<&StoredUser>,
-) -> Result<Vec<Vec<StoredUser>>, Failure> {
+) -> Result<Vec<Claimants>, Failure> {
     const MOST: usize = 4 * CLAIMS_PER_ADDRESS;
     let mut claimants = Vec::new();
     for address in user.claims(before) {
@@ -69,7 +69,8 @@ pub(super) fn claimants(
         let sql = format!(
             "SELECT row FROM users WHERE tenant = ?1 AND directory = ?2 AND {column} = ?3 AND id <> ?4 LIMIT {MOST}"
         );
-        claimants.push(all(session, &sql, (tenant, directory.as_str(), address.as_bytes(), user.id), read)?);
+        let others = all(session, &sql, (tenant, directory.as_str(), address.as_bytes(), user.id), read)?;
+        claimants.push(Claimants { address, others });
     }
     Ok(claimants)
 }

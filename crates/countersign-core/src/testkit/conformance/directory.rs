@@ -311,13 +311,23 @@ pub(super) async fn f15_a_claim_too_many_ends_the_oldest_claim<F: EngineFixture>
     }
     assert_eq!(find(&bench, UserIndex::Id([1; 16])).await, None);
     assert!(find(&bench, UserIndex::Id([2; 16])).await.is_some());
-    // Who is there already changes as before, and who has proven an address claims another one.
+    // Who is there already changes as before, and who proves the address needs no room.
     let stored = find(&bench, UserIndex::Id([3; 16])).await.expect("it is there");
     assert!(put(&bench, StoredUser { sequence: 2, ..stored }, Some(1)).await);
-    let proven =
-        StoredUser { phone_verified: true, phone: user(&bench, 200, ALICE).phone, ..user(&bench, 200, MAIL) };
-    assert!(put(&bench, proven, None).await);
+    assert!(put(&bench, StoredUser { email_verified: true, ..user(&bench, 200, MAIL) }, None).await);
     assert!(find(&bench, UserIndex::Id([2; 16])).await.is_some());
+}
+
+/// Shows: F15.
+pub(super) async fn f15_a_refused_claim_takes_no_name<F: EngineFixture>() {
+    let bench = Bench::<F>::new().await;
+    let most = u8::try_from(CLAIMS_PER_ADDRESS).expect("few");
+    for id in 1..=most {
+        assert!(put(&bench, StoredUser { username: Some([id; 16]), ..user(&bench, id, MAIL) }, None).await);
+    }
+    let refused = StoredUser { username: Some([1; 16]), ..user(&bench, most + 1, MAIL) };
+    assert!(!put(&bench, refused, None).await);
+    assert_eq!(find(&bench, UserIndex::Username([1; 16])).await.expect("it is there").id, [1; 16]);
 }
 
 /// Shows: F15.

@@ -185,6 +185,7 @@ macro_rules! conformance_cases {
             directory::a_user_is_found_by_id_name_and_either_address,
             directory::a_user_is_another_tenants_nobody,
             directory::f15_a_claim_too_many_ends_the_oldest_claim,
+            directory::f15_a_refused_claim_takes_no_name,
             directory::f15_users_that_do_not_end_give_way_to_no_claim,
             enrol::f15_an_enrolment_makes_room_for_its_claim_or_is_refused,
             directory::f3_a_user_is_another_directorys_nobody,

@@ -271,7 +271,8 @@ pub(super) async fn f1_a_guess_for_some_addresses_is_for_their_codes_only<F: Eng
     let identities: Vec<_> =
         [MAIL, ALICE].map(|to| commands::recipient_keys(&bench.tenant, to).identity).to_vec();
     let any_of = |code| {
-        let target = CheckTarget::AnyOf { identities: identities.clone(), purpose: commands::purpose() };
+        let (owner, purpose) = (commands::user_key(1), commands::purpose());
+        let target = CheckTarget::AnyOf { owner, identities: identities.clone(), purpose };
         CheckCommand { target, ..bench.check_of(verification.id, code) }
     };
     assert_eq!(rejection(&bench.give(any_of(&bobs)).await), Rejection::WrongCode);

@@ -18,7 +18,7 @@ use crate::engine::{
     EnrolOutcome, IdempotencyClaim, Idempotent, ListQuery, NameConflict, NewRow, NonceCommand, NonceKind,
     NonceOutcome, PutUser, RecipientCommand, ResendCommand, Room, SendOutcome, StartCommand, StorageError,
     StoredAnswer, StoredNonce, SweepReport, TenantUsage, UserIndex, UserKey, VerificationPage,
-    VerificationRecord, resolve, room_for_claim, spend,
+    VerificationRecord, resolve, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
@@ -188,7 +188,7 @@ impl Engine for MemoryEngine {
                 CheckTarget::Recipient { identity, purposes } => {
                     newest(purposes.iter().filter_map(|purpose| latest(identity, purpose)), &command)
                 }
-                CheckTarget::AnyOf { identities, purpose } => {
+                CheckTarget::AnyOf { identities, purpose, .. } => {
                     newest(identities.iter().filter_map(|identity| latest(identity, purpose)), &command)
                 }
             };
@@ -419,6 +419,15 @@ impl Engine for MemoryEngine {
             if store.users.get(&key).map(|stored| stored.sequence) != expected {
                 return Ok(PutUser::Stale);
             }
+            let before = store.users.get(&key).cloned();
+            let mut ended = Vec::new();
+            for claimants in store.claimants(tenant, directory, &user, before.as_ref()) {
+                match claimants.room(user.changed_at) {
+                    Room::Free => {}
+                    Room::Ends(id) => ended.push(UserKey { directory: directory.clone(), id }),
+                    Room::Full => return Ok(PutUser::AddressFull),
+                }
+            }
             if user.username.is_some() {
                 let others = store.users_in(tenant, directory).filter(|other| other.id != user.id);
                 let namesakes: Vec<_> = others.filter(|other| other.username == user.username).collect();
@@ -428,16 +437,6 @@ impl Engine for MemoryEngine {
                 }
                 for other in namesakes {
                     other.username = None;
-                }
-            }
-            let before = store.users.get(&key).cloned();
-            let claims: Vec<_> = user.claims(before.as_ref()).collect();
-            let mut ended = Vec::new();
-            for address in claims {
-                match room_for_claim(&store.claimants(tenant, directory, &address, &user.id)) {
-                    Room::Free => {}
-                    Room::Ends(id) => ended.push(UserKey { directory: directory.clone(), id }),
-                    Room::Full => return Ok(PutUser::AddressFull),
                 }
             }
             for other in ended {
@@ -464,9 +463,7 @@ impl Engine for MemoryEngine {
             });
             let starts = command.starts.iter().map(|start| store.start_state(start)).collect();
             let damaged = |_| StorageError::Corrupt { table: "verifications" };
-            let of =
-                |address| store.claimants(&command.tenant, &command.directory, &address, &command.user.id);
-            let claimants = command.user.claims(None).map(of).collect();
+            let claimants = store.claimants(&command.tenant, &command.directory, &command.user, None);
             let state = EnrolState { id_taken, name_taken, claimants, starts };
             let Decision { outcome, changes } = enrol(state, &command, &self.keys).map_err(damaged)?;
             if !changes.is_empty() {

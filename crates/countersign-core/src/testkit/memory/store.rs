@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::audit::{AuditEntry, AuditHead};
-use crate::engine::{NonceKind, StartCommand, StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey};
+use crate::engine::{
+    Claimants, NonceKind, StartCommand, StorageError, StoredAnswer, StoredNonce, StoredUser, UserKey,
+};
 use crate::ids::VerificationId;
 use crate::keys::RecipientKey;
 use crate::names::{DirectoryName, TenantId};
@@ -139,16 +141,21 @@ impl Store {
         self.users_of(tenant).filter(move |(key, _)| key.directory == *directory).map(|(_, user)| user)
     }
 
-    /// The other users of a directory who have this address.
+    /// Per address that a user claims and did not have `before`, the others of the directory who have it.
     pub(super) fn claimants(
         &mut self,
         tenant: &TenantId,
         directory: &DirectoryName,
-        address: &RecipientKey,
-        user: &[u8; 16],
-    ) -> Vec<StoredUser> {
-        let others = self.users_in(tenant, directory).filter(|other| other.id != *user);
-        others.filter(|other| has_address(other, address)).map(|other| other.clone()).collect()
+        user: &StoredUser,
+        before: Option<&StoredUser>,
+    ) -> Vec<Claimants> {
+        let mut of = |address| {
+            let others = self.users_in(tenant, directory).filter(|other| other.id != user.id);
+            let others =
+                others.filter(|other| has_address(other, &address)).map(|other| other.clone()).collect();
+            Claimants { address, others }
+        };
+        user.claims(before).map(&mut of).collect()
     }
 
     /// What a verification no longer knows, no answer about it tells.

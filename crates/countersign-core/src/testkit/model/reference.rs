@@ -235,8 +235,9 @@ impl Model {
             (None, _) => exhausted.or_else(|| self.forbids_opening(ask)),
         };
         let users: BTreeSet<u8> = ask.to.iter().map(|who| self.user_of(ask, *who)).collect();
+        // Several addresses of nobody's are not verified together.
         let alone = ask.to.len() == 1;
-        let strangers = same.is_none() && (users.len() > 1 || self.shares_of_nobody(&users, alone));
+        let strangers = same.is_none() && (users.len() > 1 || (users.contains(&0) && !alone));
         let refusal = refusal.or(strangers.then_some(Refusal::NotTogether));
         match (refusal, same) {
             (Some(Refusal::CoolDown { .. }), Some(proof)) => return Sent::CoolingDown(proof),
@@ -258,7 +259,7 @@ impl Model {
         let newcomers: Vec<Who> = ask.to.iter().filter(is_new).copied().collect();
         let mut users: BTreeSet<u8> = newcomers.iter().map(|who| self.user_of(ask, *who)).collect();
         users.insert(proof.user);
-        let strangers = users.len() > 1 || self.shares_of_nobody(&users, newcomers.is_empty());
+        let strangers = users.len() > 1 || (users.contains(&0) && !newcomers.is_empty());
         let strangers = strangers.then_some(Refusal::NotTogether);
         strangers
             .or_else(|| self.forbids_sending(proof, &ask.to, ask.delivery))
@@ -276,11 +277,6 @@ impl Model {
         };
         let before = || self.latest(ask.tenant, ask.purpose, who).map(|p| &self.proofs[p]).filter(goes_on);
         if ask.user > 0 { ask.user } else { before().map_or(0, |p| p.user) }
-    }
-
-    /// Several addresses of nobody's have no code in common.
-    fn shares_of_nobody(&self, users: &BTreeSet<u8>, alone: bool) -> bool {
-        self.terms.sharing == CodeSharing::Shared && users.contains(&0) && !alone
     }
 
     fn open(&mut self, ask: &Ask, user: u8) -> usize {

@@ -255,6 +255,11 @@ impl Caller {
         }
     }
 
+    /// Whether its signed calls have to be signed.
+    pub(super) fn asks_for_signatures(&self) -> bool {
+        self.signing.is_required()
+    }
+
     /// What its codes are bound to: itself, for several merchants may have one tenant.
     pub(super) fn context(&self) -> Pairs {
         [("merchant".to_owned(), HEXLOWER.encode(&self.id.0))].into()

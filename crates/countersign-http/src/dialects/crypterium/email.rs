@@ -4,7 +4,7 @@
 //! the user who asked for it and proves nothing of others.
 
 use countersign_core::directory::{UpdateError, User, UserBy};
-use countersign_core::engine::{Delivery, Intent, Refusal, SendOutcome, UserKey};
+use countersign_core::engine::{ADDRESS_FULL, Delivery, Intent, Refusal, SendOutcome, UserKey};
 use countersign_core::pairs::Pairs;
 use countersign_core::recipient::{EmailAddress, Recipient};
 use countersign_core::verifications::{CheckOf, Target};
@@ -48,9 +48,7 @@ impl Calls {
             Ok(None) => return Err(Problem::BadToken),
             Err(UpdateError::Refused(problem)) => return Err(problem),
             Err(UpdateError::NameTaken) => return Err(Problem::internal("a user lost its name")),
-            Err(UpdateError::AddressFull) => {
-                return Err(Problem::internal("a proven user's claim was counted"));
-            }
+            Err(UpdateError::AddressFull) => return Err(ADDRESS_FULL.into()),
             Err(UpdateError::Storage(error)) => return Err(error.into()),
         };
         if let Some(old) = old {

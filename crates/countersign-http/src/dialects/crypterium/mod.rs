@@ -33,6 +33,7 @@ use axum::routing::{get, post, put};
 
 use countersign_core::directory::User;
 use countersign_core::ids::VerificationId;
+use countersign_core::tenant::Asker;
 
 pub use auth::InvalidConfig;
 pub use config::{
@@ -193,7 +194,9 @@ impl Vault {
 
     async fn act(&self, call: Call, caller: &Caller, client: Client, texts: &Texts) -> Result<Done, Problem> {
         caller.permit(call.group())?;
-        self.calls.services.admit(&caller.tenant)?;
+        let is_known = call.is_signed() && caller.asks_for_signatures();
+        let asker = if is_known { Asker::Known } else { Asker::Stranger };
+        self.calls.services.admit(&caller.tenant, asker)?;
         let line = Line::parse(texts.get("phone"), &caller.tenant.policy)?;
         let code = || parse_code("code", texts.get("code"));
         let password = || parse_password(texts.get("password"));
@@ -244,7 +247,7 @@ impl Vault {
         let client = caller.client(&parts.headers, &parts.extensions);
         let outcome = async {
             caller.permit(CallGroup::Email)?;
-            self.calls.services.admit(&caller.tenant)?;
+            self.calls.services.admit(&caller.tenant, Asker::Known)?;
             if !adds {
                 return self.calls.resend_email(caller, client, &user).await;
             }
@@ -261,7 +264,7 @@ impl Vault {
             let link = EmailLink::parse(link.query())?;
             let caller = self.door.of_id(link.merchant).ok_or(Problem::Invalid("token"))?;
             caller.permit(CallGroup::Email)?;
-            self.calls.services.admit(&caller.tenant)?;
+            self.calls.services.admit(&caller.tenant, Asker::Stranger)?;
             let user = match link.user {
                 Some(user) => user,
                 None if !headers.contains_key(header::AUTHORIZATION) => {

@@ -71,6 +71,11 @@ pub(super) struct Signed<'a> {
 }
 
 impl Signing {
+    /// Whether a call that can be signed must be.
+    pub(super) fn is_required(&self) -> bool {
+        self.mode == SignatureMode::Required
+    }
+
     /// Reads the settings of a merchant.
     pub(super) fn new(merchant: &Merchant) -> Result<Self, InvalidSigning> {
         let secret = merchant.secret.clone();

@@ -156,8 +156,8 @@ impl Door {
         FRESHNESS.judge(signed.at, now).map_err(|_| Problem::StaleTimestamp)
     }
 
-    /// Lets a signed request in once. One that cannot have any effect is not remembered: a login without
-    /// a code to compare costs nothing, and remembering it for a day would.
+    /// Lets a signed request in once. Not every login is kept in mind, for that lasts a day: one without a code to
+    /// compare changes nothing, and one with a test number proves nobody and has used its code up.
     pub(super) async fn take_once(
         &self,
         call: CallName,
@@ -165,7 +165,7 @@ impl Door {
         parameters: &Parameters,
         signed: &Signed,
         keep_until: Timestamp,
-        has_effect: bool,
+        is_kept: bool,
     ) -> Result<(), Problem> {
         // Without the call's name: a `random` is good for one call of any kind.
         let name = [super::NAME, caller.name(), &signed.random].join("\0");
@@ -177,7 +177,7 @@ impl Door {
             kind: if signed.at.is_some() { NonceKind::Dated } else { NonceKind::Undated },
         };
         let nonces = &self.services.nonces;
-        let is_new = if has_effect { nonces.spend(nonce).await? } else { nonces.is_fresh(nonce).await? };
+        let is_new = if is_kept { nonces.spend(nonce).await? } else { nonces.is_fresh(nonce).await? };
         if is_new { Ok(()) } else { Err(Problem::Replayed) }
     }
 }

@@ -104,7 +104,16 @@ impl Calls {
         let Ok(phone) = resolve(caller, &request.phone, Some(&request.country)) else { return Ok(false) };
         let (phone, login) = (Recipient::Phone(phone), CodeType::Login.purpose());
         let verifications = &self.services.verifications;
-        Ok(allowed && verifications.takes_guesses(&caller.tenant, &self.dialect, &phone, &login).await?)
+        Ok(allowed
+            && verifications
+                .takes_guesses(&caller.tenant, &self.dialect, &phone, &login, &request.code)
+                .await?)
+    }
+
+    /// Whether a login is one with a test number.
+    pub(super) fn is_test(caller: &Caller, request: &Login) -> bool {
+        let phone = resolve(caller, &request.phone, Some(&request.country));
+        phone.is_ok_and(|phone| phone.is_test(&caller.tenant.policy.test_numbers))
     }
 
     /// The answer to a login for which nothing was pending when it came.

@@ -37,6 +37,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
+use countersign_core::tenant::Asker;
 
 pub use auth::InvalidConfig;
 pub use config::{
@@ -144,17 +145,18 @@ impl Api {
     async fn let_in(&self, call: CallName, parameters: &Parameters) -> Result<LetIn<'_>, Problem> {
         let caller = self.door.find(parameters)?;
         let (wanted, signed) = parse(call, parameters, caller)?;
-        let mut has_effect = true;
+        let (mut has_effect, mut is_kept) = (true, true);
         match &signed {
             Some(signed) => {
                 let keep_until = self.door.authenticate(caller, signed)?;
-                self.calls.services.admit(&caller.tenant)?;
+                self.calls.services.admit(&caller.tenant, Asker::Known)?;
                 if let Wanted::Login(login) = &wanted {
                     has_effect = self.calls.may_log_in(caller, login).await?;
+                    is_kept = has_effect && !Calls::is_test(caller, login);
                 }
-                self.door.take_once(call, caller, parameters, signed, keep_until, has_effect).await?;
+                self.door.take_once(call, caller, parameters, signed, keep_until, is_kept).await?;
             }
-            None => self.calls.services.admit(&caller.tenant)?,
+            None => self.calls.services.admit(&caller.tenant, Asker::Stranger)?,
         }
         Ok(LetIn { caller, wanted, signed: signed.is_some(), has_effect })
     }

@@ -160,9 +160,7 @@ impl Calls {
             }
             return Ok(vec![Target::Nobody(username.to_owned())]);
         }
-        // Of a user whom only the tenant's own directory knows, the addresses are one person's all the same. No user
-        // of ours has such an id.
-        let user = bound.user.unwrap_or_else(|| self.directory.account(&format!("\0{username}")));
+        let user = bound.user;
         let target = |recipient| Target::Claimed { user: user.clone(), recipient };
         Ok(bound.addresses.into_iter().map(target).collect())
     }
@@ -242,16 +240,16 @@ impl Calls {
         otp: Code,
         context: Pairs,
     ) -> Result<Box<Verification>, Problem> {
-        let addresses = match identity {
+        let (name, bound) = match identity {
             Identity::Address(address) => {
                 let of = CheckOf::Address(address, purpose.clone());
                 return judged(self.guess(caller, of, otp, context).await?);
             }
-            Identity::Username(name) => bound(&self.directory, caller, name).await?.addresses,
+            Identity::Username(name) => (name, bound(&self.directory, caller, name).await?),
         };
-        let of = match (identity, &*addresses) {
-            (Identity::Username(name), []) => CheckOf::Nobody(name, purpose.clone()),
-            _ => CheckOf::AnyOf(&addresses, purpose.clone()),
+        let of = match &*bound.addresses {
+            [] => CheckOf::Nobody(name, purpose.clone()),
+            addresses => CheckOf::AnyOf(&bound.user, addresses, purpose.clone()),
         };
         judged(self.guess(caller, of, otp, context).await?)
     }

@@ -22,8 +22,9 @@ use crate::json::{self, Member};
 pub(super) struct Bound {
     /// The addresses, e-mail first; none if nobody has the name.
     pub(super) addresses: Vec<Recipient>,
-    /// The user who was bound to the name at generate, where the addresses are from there.
-    pub(super) user: Option<Account>,
+    /// The user who was bound to the name at generate; where the addresses are the hook's, one that stands for the
+    /// name: they are one person's all the same.
+    pub(super) user: Account,
 }
 
 /// Who stands behind a username. What the hook says goes before what was bound at generate.
@@ -38,10 +39,11 @@ pub(super) async fn bound(directory: &Directory, caller: &Caller, username: &str
     let bound = directory.find(&caller.tenant.id, UserBy::Username(username)).await?;
     Ok(match bound {
         Some(user) if asked.is_empty() => Bound {
-            user: Some(directory.account(&user.id)),
+            user: directory.account(&user.id),
             addresses: addresses(user.email, user.phone).collect(),
         },
-        _ => Bound { addresses: asked, user: None },
+        // No user of the directory has such an id.
+        _ => Bound { addresses: asked, user: directory.account(&format!("\0{username}")) },
     })
 }
 

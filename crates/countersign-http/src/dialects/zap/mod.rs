@@ -25,9 +25,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
+use countersign_core::tenant::Asker;
 
 pub use auth::InvalidConfig;
 pub use config::{Auth, Config, MultiDestination, Options, PhoneMax, RateStatus, Scope, Token};
@@ -113,7 +114,9 @@ impl Zap {
         };
         let refused = |problem| answer(Err(problem), &caller.options);
         let services = &self.calls.services;
-        let admitted = caller.permit(call.needs()).and_then(|()| Ok(services.admit(&caller.tenant)?));
+        let is_known = head.headers.contains_key(header::AUTHORIZATION);
+        let asker = if is_known { Asker::Known } else { Asker::Stranger };
+        let admitted = caller.permit(call.needs()).and_then(|()| Ok(services.admit(&caller.tenant, asker)?));
         if let Err(problem) = admitted {
             return refused(problem);
         }

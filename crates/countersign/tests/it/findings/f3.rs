@@ -108,3 +108,36 @@ async fn f3_dialects_share_a_directory_that_both_name() {
     assert_eq!(vault(&app, "password/reset", json!({ "phone": PHONE })).await.status, 200);
     assert_eq!(app.sent().await.len(), 1);
 }
+
+/// Two wire APIs have a purpose of the same name: what the one sends voids no code of the other.
+///
+/// Shows: F3.
+#[tokio::test]
+async fn f3_a_code_stays_good_while_another_wire_api_sends_for_the_same_purpose() {
+    let app = app();
+    signed_up(&app, PHONE).await;
+    assert_eq!(vault(&app, "password/reset", json!({ "phone": PHONE })).await.status, 200);
+    let code = app.code().await;
+    assert_eq!(zap(&app, "/v1/otp/forgotPassword", json!({ "identity": PHONE })).await.status, 200);
+    app.sent().await;
+    let guess = json!({ "phone": PHONE, "code": code });
+    assert_eq!(vault(&app, "password/reset/confirm/code", guess).await.status, 200);
+}
+
+/// The attacker registers with the victim's mailbox; the victim types the code of that mail with her username: it
+/// proves nothing of her, and the attacker gets nothing of it.
+///
+/// Shows: F3.
+#[tokio::test]
+async fn f3_a_code_asked_for_in_another_users_name_is_not_the_usernames() {
+    let app = app();
+    for (id, name) in [("v", "victim"), ("m", "mallory")] {
+        let user = json!({ "userId": id, "email": MAIL, "username": name });
+        assert_eq!(zap(&app, "/v1/otp/", user).await.status, 200, "{name}");
+        app.advance(60);
+    }
+    let sent = app.sent().await;
+    let mallorys = sent.last().unwrap().code.expose();
+    assert_eq!(zap_verify(&app, "victim", mallorys).await.text("data"), "Invalid OTP");
+    assert_eq!(zap_verify(&app, "mallory", mallorys).await.status, 200);
+}

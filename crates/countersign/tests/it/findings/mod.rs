@@ -10,6 +10,7 @@ mod f1;
 mod f11;
 mod f13;
 mod f14;
+mod f15;
 mod f16;
 mod f17;
 mod f18;

@@ -160,6 +160,33 @@ async fn f6_wrong_logins_take_no_place_from_other_signed_calls() {
     app.sent().await;
 }
 
+/// What is not as long as the code is no guess, whoever has a code: one's own number is enough to try it.
+/// Shows: F6.
+#[tokio::test]
+async fn f6_logins_with_no_guess_are_not_remembered() {
+    let budgets = NonceBudgets { dated: 50, undated: 1 };
+    let mut app = App::build(Setup { budget_of_nonces: Some(budgets), ..Setup::default() });
+    assert_eq!(app.make("sendPhoneSmsCode", LOGIN_CODE).await.code(), 200);
+    let right = app.last_code().await;
+    let login = |code: &str| format!("internationalCode=86&phone=13800138000&smsCode={code}");
+    for _ in 0..5 {
+        assert_eq!(app.make("phoneSmsCodeLogin", &login("1234")).await.says(), said(5037, ""));
+    }
+    assert_eq!(app.make("phoneSmsCodeLogin", &login(&right)).await.code(), 200);
+    app.wait(400);
+    assert_eq!(app.make("sendPhoneSmsCode", LOGIN_CODE).await.code(), 200);
+    app.sent().await;
+    app.wait(299);
+    let live = app.make("phoneSmsCodeLogin", &login("654321")).await;
+    assert_eq!(live.status.as_u16(), 503, "it is as long as a code, and the budget is one login");
+    app.wait(2);
+    assert_eq!(
+        app.make("phoneSmsCodeLogin", &login("654321")).await.says(),
+        said(5037, ""),
+        "its code is dead"
+    );
+}
+
 /// A held number's codes are not compared, so that a guess at them is not remembered either.
 /// Shows: F6.
 #[tokio::test]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use countersign_core::engine::StorageError;
+use countersign_core::tenant::Asker;
 
 use super::auth::{Caller, Door};
 use super::calls::Call;
@@ -45,7 +46,7 @@ impl Zitadel {
         let admitted = admitted.map_err(|no| Failed { reason: no.reason, caller: no.caller })?;
         let overloaded =
             |error: StorageError| Failed { reason: error.into(), caller: Some(admitted.caller.clone()) };
-        self.users.services.admit(&admitted.caller.tenant).map_err(overloaded)?;
+        self.users.services.admit(&admitted.caller.tenant, Asker::Known).map_err(overloaded)?;
         let answer = C::run(&self.users, &admitted, request).await;
         answer.map_err(|reason| Failed { reason, caller: Some(admitted.caller) })
     }
