@@ -184,10 +184,14 @@ fn browser_tests() -> Tally {
 }
 
 /// Runs tests and adds up what the runner reports. A run that ends badly without naming a failed
-/// test (it did not compile, a binary crashed) is one failure.
+/// test (it did not compile, a binary crashed) is one failure, and so is one that names no test at all.
 fn counted(command: &mut Command) -> Tally {
     let mut tally = Tally::default();
     let result = run_seeing(command, |line| tally += Tally::from_line(line));
+    if result.is_ok() && tally == Tally::default() {
+        eprintln!("error: not one test was reported");
+        tally += Tally::FAILED;
+    }
     if let Err(error) = result {
         eprintln!("error: {error:#}");
         if tally.failed == 0 {

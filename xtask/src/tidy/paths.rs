@@ -24,7 +24,14 @@ pub(super) fn is_path(span: &str) -> bool {
 /// Whether a path is there. It may end in a test or an item, as in `crates/a/src/b.rs::c`.
 fn is_there(tree: &Tree, path: &str) -> bool {
     match path.split_once("::") {
-        Some((file, item)) => tree.read(file).contains(item),
+        Some((file, item)) => {
+            let text = tree.read(file);
+            ["fn ", "struct ", "enum ", "trait ", "const ", "mod "].iter().any(|kind| {
+                let named = format!("{kind}{item}");
+                let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+                text.match_indices(&named).any(|(at, _)| ends(&text[at + named.len()..]))
+            })
+        }
         None => tree.exists(path),
     }
 }

@@ -1,7 +1,7 @@
 //! Which directory a dialect keeps its users in.
 
 use countersign_core::directory::{Directory, User};
-use countersign_core::names::{DirectoryName, InvalidName};
+use countersign_core::names::DirectoryName;
 use serde::Deserialize;
 
 use super::{Dialects, crypterium, zap, zitadel};
@@ -13,11 +13,20 @@ use crate::services::Services;
 #[serde(try_from = "String")]
 pub struct NamedDirectory(DirectoryName);
 
+/// Names that no section may give: those of the dialects' own directories, and of what could not be read. A section
+/// that named another dialect's would share its users, although that dialect's section says nothing of it.
+const TAKEN: [&str; 4] = [zap::NAME, crypterium::NAME, zitadel::NAME, "unreadable"];
+
 impl TryFrom<String> for NamedDirectory {
-    type Error = InvalidName;
+    type Error = String;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        DirectoryName::parse(&name).map(Self)
+        if TAKEN.contains(&&*name) {
+            return Err(format!(
+                "{name:?} is taken; dialects that share a directory name a third one, each of them"
+            ));
+        }
+        DirectoryName::parse(&name).map(Self).map_err(|why| why.to_string())
     }
 }
 
@@ -96,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_has_a_name_like_any_other() {
-        for wrong in ["", "People", "people!", "-people"] {
+    fn a_directory_has_a_name_of_its_own() {
+        for wrong in ["", "People", "people!", "-people", "zap", "zitadel", "unreadable"] {
             let section = json!({ "zap": { "directory": wrong } });
             assert!(serde_json::from_value::<Dialects>(section).is_err(), "{wrong}");
         }

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::policy::Policy;
-
 use super::{ConfigArgs, Failure, high_water, keys_of};
 use crate::clock::{RELEASED, ServiceClock, SystemTime, TimeSource};
 use crate::config::Config;
@@ -32,12 +30,6 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    for tenant in service.tenants.iter().filter(|tenant| has_a_public_code(&tenant.policy)) {
-        tracing::warn!(
-            tenant = %tenant.id,
-            "its test numbers have a fixed code: whoever knows it passes for any of them, and it is for tests only"
-        );
-    }
     let keys = Arc::new(keys_of(&keys)?);
     let wall = SystemTime.wall();
     if wall < RELEASED && !accept_clock {
@@ -55,9 +47,4 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let clock = Arc::new(ServiceClock::start(SystemTime, high_water));
     let watched_clock = Some(Arc::clone(&clock));
     launch(Launch { server, config: service, keys, store, clock, watched_clock, dev: None })
-}
-
-/// Whether there are numbers that one code is right for, always.
-const fn has_a_public_code(policy: &Policy) -> bool {
-    policy.test_numbers.code.is_some() && !policy.test_numbers.ranges.is_empty()
 }

@@ -137,11 +137,18 @@ pub(super) fn build(
         }
         let rate =
             rate(section.requests_per_second.as_ref(), section.requests_burst.as_ref(), &path, problems);
+        let policy = section.policy.build(&format!("{path}.policy"), problems);
+        if policy.test_numbers.code.is_some() && !policy.test_numbers.ranges.is_empty() {
+            warnings.push(format!(
+                "tenant {id}: its test numbers have a fixed code: whoever knows it passes for any of them, and it is \
+                 for tests only"
+            ));
+        }
         built.tenants.push(Tenant {
             id,
             brand: section.brand.into_inner(),
             locale: section.locale.map_or_else(english, |l| l.0),
-            policy: section.policy.build(&format!("{path}.policy"), problems),
+            policy,
             disabled: section.disabled,
             rate,
         });

@@ -231,7 +231,12 @@ fn the_example_is_in_order_as_it_stands_and_with_every_optional_setting() {
     for text in [as_it_stands, switched] {
         let read = Config::parse("countersign.example.toml", &text, Path::new(""), &env);
         let config = read.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(config.warnings, Vec::<String>::new());
+        // The fixed code of test numbers is there to be warned of.
+        assert!(
+            config.warnings.iter().all(|warning| warning.contains("fixed code")),
+            "{:?}",
+            config.warnings
+        );
     }
 }
 

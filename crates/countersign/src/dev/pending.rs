@@ -10,7 +10,10 @@ use countersign_core::recipient::Recipient;
 use countersign_core::tenant::Tenants;
 use countersign_core::verification::Status;
 use countersign_core::verifications::{RequestError, Start, Target, Verifications};
+use countersign_http::dialects::crypterium;
 
+/// The merchant of that sample.
+const MERCHANT: &str = "bece038f-2e46-49f4-b25e-89cd38d6dc16";
 /// The number that the crypterium dialect's sample sends a code to again.
 const SIGNED_UP: &str = "+447871234567";
 
@@ -36,7 +39,7 @@ pub async fn open_sign_up(verifications: &Verifications, tenants: &Tenants) -> R
         locale: None,
         custom_code: None,
         link: None,
-        context: Pairs::default(),
+        context: crypterium::context_of(MERCHANT).expect("a merchant's id"),
         metadata: Pairs::default(),
         client_ip: None,
         terms: Some(Terms {

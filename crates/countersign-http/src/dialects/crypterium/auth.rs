@@ -100,8 +100,13 @@ pub(super) struct Caller {
 pub(super) struct MerchantId(pub(super) [u8; 16]);
 
 impl MerchantId {
+    /// What the codes of this merchant are bound to.
+    pub(super) fn context(self) -> Pairs {
+        [("merchant".to_owned(), HEXLOWER.encode(&self.0))].into()
+    }
+
     /// Reads the form of RFC 9562, in either case: `bece038f-2e46-49f4-b25e-89cd38d6dc16`.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let groups: Vec<&str> = text.split('-').collect();
         let fits = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]);
         let bytes = HEXLOWER_PERMISSIVE.decode(groups.concat().as_bytes()).ok()?;
@@ -262,7 +267,7 @@ impl Caller {
 
     /// What its codes are bound to: itself, for several merchants may have one tenant.
     pub(super) fn context(&self) -> Pairs {
-        [("merchant".to_owned(), HEXLOWER.encode(&self.id.0))].into()
+        self.id.context()
     }
 
     /// What its verifications run under: the tenant's policy, with the dialect's own times. A resend

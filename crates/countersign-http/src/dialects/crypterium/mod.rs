@@ -33,6 +33,7 @@ use axum::routing::{get, post, put};
 
 use countersign_core::directory::User;
 use countersign_core::ids::VerificationId;
+use countersign_core::pairs::Pairs;
 use countersign_core::tenant::Asker;
 
 pub use auth::InvalidConfig;
@@ -66,6 +67,11 @@ pub(super) fn refusal(status: StatusCode) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR => answer(Err(Problem::internal("a panic")), false),
         status => status.into_response(),
     }
+}
+
+/// What the codes of the merchant of this UUID are bound to; `None` if it is none.
+pub fn context_of(merchant: &str) -> Option<Pairs> {
+    auth::MerchantId::parse(merchant).map(auth::MerchantId::context)
 }
 
 /// The dialect's routes.

@@ -89,14 +89,17 @@ async fn f2_a_user_with_a_test_number_has_another_code_for_the_mailbox() {
 ///
 /// Shows: F2.
 #[test]
-fn f28_serve_warns_at_start_of_fixed_test_codes() {
+fn f28_serve_and_check_config_warn_of_fixed_test_codes() {
     let policy = |code: &str| format!("[tenants.policy.test_numbers]\nranges = ['+447700900000']\n{code}");
     for (code, warns) in [("code = '123456'", true), ("", false)] {
         let installation = Installation::new("server.drain_seconds = 0");
         installation.configure_more(&policy(code));
-        let told = installation.serve().stop_and_tell();
-        let warned = told.lines().filter(|line| line.contains("its test numbers have a fixed code")).count();
-        assert_eq!(warned, usize::from(warns), "{told}");
-        assert!(!told.contains("123456"), "{told}");
+        let checked = installation.run(&["check-config"], &[]);
+        let checked = String::from_utf8_lossy(&[checked.stdout, checked.stderr].concat()).into_owned();
+        for told in [installation.serve().stop_and_tell(), checked] {
+            let warned = told.lines().filter(|line| line.contains("its test numbers have a fixed code"));
+            assert_eq!(warned.count(), usize::from(warns), "{told}");
+            assert!(!told.contains("123456"), "{told}");
+        }
     }
 }

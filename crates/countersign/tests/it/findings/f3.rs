@@ -121,7 +121,8 @@ async fn f3_a_code_stays_good_while_another_wire_api_sends_for_the_same_purpose(
     assert_eq!(zap(&app, "/v1/otp/forgotPassword", json!({ "identity": PHONE })).await.status, 200);
     app.sent().await;
     let guess = json!({ "phone": PHONE, "code": code });
-    assert_eq!(vault(&app, "password/reset/confirm/code", guess).await.status, 200);
+    let looked = vault(&app, "password/reset/confirm/code", guess).await;
+    assert_eq!(looked.status, 200, "{looked:?}");
 }
 
 /// The attacker registers with the victim's mailbox; the victim types the code of that mail with her username: it
