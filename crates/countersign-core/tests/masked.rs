@@ -100,7 +100,7 @@ fn start_command() -> StartCommand {
     let (clock, acme) = (ManualClock::default(), acme());
     let destination = |recipient: Recipient, channel| DestinationRequest {
         channel,
-        ..commands::destination(&acme.id, recipient.expose())
+        ..commands::destination_of(&acme.id, recipient.expose(), 1)
     };
     StartCommand {
         destinations: vec![

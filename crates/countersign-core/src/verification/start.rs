@@ -68,9 +68,8 @@ pub fn start(
     newest_first.retain(|v| v.tenant == command.tenant);
     if command.intent.is_resend() {
         // A code of another wire API, or bound to something else, is no good here, however often it is sent.
-        newest_first.retain(|v| {
-            v.dialect == command.dialect && v.context == command.context && !is_anothers(v, command)
-        });
+        let is_bound = |v: &Verification| command.context.is_none() || v.context == command.context;
+        newest_first.retain(|v| v.dialect == command.dialect && is_bound(v) && !is_anothers(v, command));
     }
     let refused_by_intent = refuse_by_intent(&newest_first, command);
     let may_open = match command.intent {

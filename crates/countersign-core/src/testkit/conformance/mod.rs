@@ -70,7 +70,7 @@ macro_rules! conformance_cases {
             several::a_verification_has_eight_addresses_and_no_more,
             several::f1_an_address_joins_only_what_is_its_own_users,
             several::f1_another_users_verification_is_neither_sent_again_nor_joined,
-            several::f1_nobodys_addresses_never_share_a_code,
+            several::f1_nobodys_addresses_are_never_verified_together,
             several::f1_a_guess_for_some_addresses_is_for_their_codes_only,
             several::f2_a_real_address_never_joins_a_test_verification_nor_the_reverse,
             several::f2_a_number_that_changed_sides_is_verified_anew,

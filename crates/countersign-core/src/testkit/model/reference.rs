@@ -213,8 +213,10 @@ impl Model {
         }
         let mut latest: BTreeSet<usize> =
             ask.to.iter().filter_map(|who| self.latest(ask.tenant, ask.purpose, *who)).collect();
-        // A resend in one user's name knows nothing of another's.
-        latest.retain(|p| !ask.intent.is_resend() || !is_anothers(&self.proofs[*p], ask));
+        // A resend in one user's name, or for one context, knows nothing of another's.
+        let is_known =
+            |proof: &Proof| !is_anothers(proof, ask) && (ask.context == 0 || proof.context == ask.context);
+        latest.retain(|p| !ask.intent.is_resend() || is_known(&self.proofs[*p]));
         let standing = |wanted: Status| {
             let stands = |p: &&usize| self.proofs[**p].status(now) == wanted;
             latest.iter().filter(stands).copied().collect::<Vec<usize>>()
