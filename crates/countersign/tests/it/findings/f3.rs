@@ -119,8 +119,8 @@ async fn f3_a_code_stays_good_while_another_wire_api_sends_for_the_same_purpose(
     assert_eq!(vault(&app, "password/reset", json!({ "phone": PHONE })).await.status, 200);
     let code = app.code().await;
     let start = json!({ "to": PHONE, "purpose": "password_reset" });
-    let started = app.call("POST", "/v1/verifications", &[("authorization", "Bearer csk_acme")], Some(start));
-    assert_eq!(started.await.status, 201);
+    let key = [("authorization", "Bearer csk_acme")];
+    assert_eq!(app.call("POST", "/v1/verifications", &key, Some(start)).await.status, 201);
     app.sent().await;
     let guess = json!({ "phone": PHONE, "code": code });
     let looked = vault(&app, "password/reset/confirm/code", guess).await;
