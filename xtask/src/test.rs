@@ -16,6 +16,9 @@ use crate::{browser, clients, crates, openapi, process, tidy};
 /// The crate of the tests that need a browser.
 const BROWSER: &str = "countersign-browser-tests";
 
+/// The long tests that hold a release build to how long a client waits.
+const TIMED: &str = "test(=findings::f9::f9_answers_that_nobody_takes_do_not_pile_up)";
+
 struct Step {
     name: &'static str,
     about: &'static str,
@@ -149,13 +152,17 @@ fn tests() -> Tally {
 fn long() -> Tally {
     let words =
         ["nextest", "run", "--profile", "long", "--run-ignored", "all", "--filterset", "not test(=child)"];
-    counted(
+    let mut tally = counted(
         cargo(&[&words, &CRATES[..]].concat())
             .env("COUNTERSIGN_CRASH_CYCLES", "1000")
             .env("COUNTERSIGN_RACE_ROUNDS", "1000")
             .env("COUNTERSIGN_FUZZ_CASES", "1000000")
             .env("COUNTERSIGN_MODEL_CASES", "200000"),
-    )
+    );
+    // How long a client waits says something of a release build only.
+    let words = ["nextest", "run", "--release", "--test", "it", "--profile", "long", "--run-ignored", "only"];
+    tally += counted(&mut cargo(&[&words, &["--filterset", TIMED][..], &CRATES[..]].concat()));
+    tally
 }
 
 /// nextest does not run these.

@@ -2,17 +2,17 @@
 //!
 //! `axum::serve` holds half-sent heads open for ever and reads bodies of any length in any time. Here
 //! a connection has 10 seconds per head and per body, 16 KiB and 64 fields per head, 16 KiB per body,
-//! and one reading of where a message ends ([`framing`]). How many connections, bodies and answers may wait for
-//! their clients is bounded, and who has kept us waiting longest makes room for who comes ([`seats`]). There is an
-//! end to all of it when the service leaves. The same holds for HTTP/2 without TLS, which the same port
-//! speaks to who begins with its preface ([`preface`], [`http2`]).
+//! and one reading of where a message ends ([`framing`]). How many connections and bodies may wait for their clients is
+//! bounded, and who has kept us waiting longest makes room for who comes ([`seats`]); so is what answers over HTTP/2
+//! may take until they are gone ([`answers`]). There is an end to all of it when the service leaves. The same holds for
+//! HTTP/2 without TLS, which the same port speaks to who begins with its preface ([`preface`], [`http2`]).
 //!
 //! What is refused here still goes through the service, as a request that carries [`Refused`], so that
 //! every answer has the same headers and its line in the access log.
 
+mod answers;
 mod body;
 mod client;
-mod frames;
 mod framing;
 mod guard;
 mod http2;
@@ -44,6 +44,7 @@ pub use body::MAX_BODY;
 pub use client::{ClientAddr, InvalidNetwork, Network, Reach, TrustedProxies};
 
 use crate::ops::Readiness;
+use answers::Answers;
 use guard::{Guard, Patience, Refusal};
 use preface::Opening;
 use seats::{Neighbour, Seat, Seats, Sitter};
@@ -65,6 +66,8 @@ pub struct FrontOptions {
     pub body_timeout: Duration,
     /// For a piece of an answer over HTTP/2 to be taken by its client.
     pub answer_timeout: Duration,
+    /// Bytes of all answers over HTTP/2 that are not gone, and what it costs to send them.
+    pub answer_room: usize,
     /// Between two requests on one connection.
     pub idle_timeout: Duration,
     /// For requests under way when the service leaves.
@@ -84,6 +87,7 @@ impl Default for FrontOptions {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),
+            answer_room: 48 * 1024 * 1024,
             idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(30),
             trusted_proxies: TrustedProxies::default(),
@@ -94,10 +98,6 @@ impl Default for FrontOptions {
 
 /// Bodies at a time of which a part has come: they hold 64 MiB at most.
 const WAITING_BODIES: usize = 64 * 1024 * 1024 / MAX_BODY;
-
-/// Bytes of answers over HTTP/2 that their clients do not take, and what each costs besides its bytes.
-const WAITING_ANSWERS: usize = 48 * 1024 * 1024;
-const ANSWER_COST: usize = 4 * 1024;
 
 /// Connections at a time that are told that there is no room; others are just closed.
 const FAREWELLS: usize = 256;
@@ -134,7 +134,7 @@ pub async fn serve(
         service,
         connections: Seats::new("connection", options.max_connections),
         bodies: Seats::new("body", WAITING_BODIES),
-        answers: Seats::new("answer", WAITING_ANSWERS),
+        answers: Answers::new(options.answer_room),
         requests: Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)),
         farewells: Arc::new(Semaphore::new(FAREWELLS)),
         options,
@@ -172,8 +172,7 @@ struct Front {
     connections: Arc<Seats>,
     /// Bodies of which a part has come.
     bodies: Arc<Seats>,
-    /// Answers over HTTP/2 that were not sent yet. HTTP/1 needs none: there a connection has one at a time.
-    answers: Arc<Seats>,
+    answers: Arc<Answers>,
     /// Requests over HTTP/2 that came whole and are not answered.
     requests: Semaphore,
     farewells: Arc<Semaphore>,

@@ -1,6 +1,6 @@
 //! Who may keep us waiting, at most so many at a time, and who goes when there is no room.
 //!
-//! A connection, a body and an answer all wait for a client, who may take for ever. A plain bound on
+//! A connection and a body wait for a client, who may take for ever. A plain bound on
 //! them lets whoever takes all places refuse everybody else. Here a newcomer gets a seat, and the one
 //! that has kept us waiting longest gives up its own: first one of the address that has most, if it has
 //! more than its share. A client that goes on with what it began is never that one for long.
@@ -21,7 +21,7 @@ const SHARES: usize = 8;
 const BATCHES: usize = 256;
 
 /// Who shares: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Neighbour(IpAddr);
 
 impl Neighbour {

@@ -19,6 +19,9 @@ use crate::observe::Observe;
 
 mod http2;
 
+/// The length of an answer that is longer than what systems buffer for who does not read.
+const LONG: usize = 16 * 1024 * 1024;
+
 /// A front with a small service behind it.
 struct Server {
     addr: SocketAddr,
@@ -30,6 +33,8 @@ impl Server {
     async fn start(options: FrontOptions) -> Self {
         let service = Router::new()
             .route("/", get(async || "hello"))
+            .route("/long", get(async || vec![b'a'; LONG]))
+            .route("/half", get(async || vec![b'a'; LONG / 2]))
             .route("/echo", post(async |body: Bytes| body))
             .route("/client", get(async |Extension(client): Extension<ClientAddr>| client.ip.to_string()))
             .route("/panic", get(async || -> &'static str { panic!("on purpose") }))

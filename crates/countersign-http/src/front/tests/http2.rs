@@ -9,6 +9,8 @@ use h2::{Reason, RecvStream};
 use super::*;
 use crate::front::preface::PREFACE;
 
+mod answers;
+
 /// A client that follows the rules.
 struct Client {
     requests: SendRequest<Bytes>,
@@ -379,24 +381,6 @@ async fn requests_at_a_time_are_limited_over_all_connections() {
     assert_eq!(client.get("/").await.unwrap().status, 200);
 }
 
-/// A client's settings: how many bytes of an answer it takes before it is asked.
-fn window(bytes: u32) -> Vec<u8> {
-    let setting = [&4_u16.to_be_bytes()[..], &bytes.to_be_bytes()].concat();
-    [&PREFACE[..], &frame(SETTINGS, 0, 0, &setting)].concat()
-}
-
-async fn reset(stream: &mut TcpStream) -> Frame {
-    let waiting = async {
-        loop {
-            let frame = Frame::read(stream).await.expect("the connection goes on");
-            if frame.kind == RST_STREAM {
-                return frame;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("the stream ends")
-}
-
 /// Shows: F8.
 #[tokio::test]
 async fn f8_requests_whose_bodies_do_not_come_take_no_place_from_whole_ones() {
@@ -411,41 +395,6 @@ async fn f8_requests_whose_bodies_do_not_come_take_no_place_from_whole_ones() {
         sending.send_data(Bytes::from_static(b"late"), true).unwrap();
         assert_eq!(answer.await.unwrap().status(), 200);
     }
-}
-
-/// Shows: F9.
-#[tokio::test]
-async fn f9_an_answer_that_its_client_does_not_take_ends_after_a_while() {
-    for bytes in [0, 1] {
-        let server =
-            Server::start(FrontOptions { answer_timeout: Duration::from_millis(200), ..quick() }).await;
-        let mut stream = server.connect().await;
-        stream.write_all(&[window(bytes), request(1, "/")].concat()).await.unwrap();
-        let ended = reset(&mut stream).await;
-        assert_eq!((ended.stream, ended.reason()), (1, Reason::CANCEL));
-    }
-}
-
-/// Shows: F9.
-#[tokio::test]
-async fn f9_a_client_that_takes_its_answer_slowly_gets_all_of_it() {
-    let server = Server::start(quick()).await;
-    let mut stream = server.connect().await;
-    stream.write_all(&[window(1), request(1, "/")].concat()).await.unwrap();
-    let mut taken = Vec::new();
-    while taken.len() < 5 {
-        let frame = Frame::read(&mut stream).await.expect("more of it");
-        if frame.kind == DATA {
-            taken.extend(frame.content);
-            let more = frame_of_window_update(1);
-            stream.write_all(&more).await.unwrap();
-        }
-    }
-    assert_eq!(taken, b"hello");
-}
-
-fn frame_of_window_update(stream: u32) -> Vec<u8> {
-    frame(8, 0, stream, &1_u32.to_be_bytes())
 }
 
 #[tokio::test]

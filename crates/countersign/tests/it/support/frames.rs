@@ -1,8 +1,10 @@
 //! HTTP/2 frame by frame, for clients that do not follow the rules.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use tokio::net::TcpSocket;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -42,7 +44,10 @@ fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
 
 /// A connection on which this was sent.
 pub(crate) fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
+    begin(TcpStream::connect(address).unwrap(), bytes)
+}
+
+fn begin(mut stream: TcpStream, bytes: &[u8]) -> TcpStream {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(bytes).unwrap();
     stream
@@ -68,8 +73,25 @@ fn read(stream: &mut TcpStream) -> std::io::Result<(u8, Vec<u8>)> {
 
 /// A good client: asks for a path over a connection of its own, and says whether it was answered 200 with a body.
 pub(crate) fn is_served(address: SocketAddr, path: &str) -> bool {
+    is_served_on(TcpStream::connect(address).unwrap(), path)
+}
+
+/// The same, from this address of the machine.
+pub(crate) fn is_served_at(from: IpAddr, address: SocketAddr, path: &str) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        socket.connect(address).await?.into_std()
+    });
+    let stream = stream.unwrap();
+    stream.set_nonblocking(false).unwrap();
+    is_served_on(stream, path)
+}
+
+fn is_served_on(stream: TcpStream, path: &str) -> bool {
     let served = || {
-        let mut stream = connect(address, &[hello(65_535), get(1, path)].concat());
+        let mut stream = begin(stream, &[hello(65_535), get(1, path)].concat());
         let head = read_head(&mut stream)?;
         let ok = head.first() == Some(&0x88); // `:status: 200`, by its number in HPACK
         loop {
