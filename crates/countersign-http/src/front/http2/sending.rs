@@ -225,12 +225,11 @@ async fn room(
         let mut more = pin!(poll_fn(|cx| stream.poll_capacity(cx)));
         // Who took some of it may take more in a moment. Who took nothing has its window closed.
         let soon = if begun { timeout(MOMENT, more.as_mut()).await.ok() } else { None };
-        let more = match soon {
-            Some(more) => more,
-            None => {
-                unsent.waits();
-                more.await
-            }
+        let more = if let Some(more) = soon {
+            more
+        } else {
+            unsent.waits();
+            more.await
         };
         match more {
             Some(Ok(_)) => {}

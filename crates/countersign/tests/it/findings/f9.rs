@@ -1,6 +1,6 @@
 //! Answers that nobody reads.
 
-use std::io::Write;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
@@ -27,22 +27,35 @@ struct Attacker {
 }
 
 impl Attacker {
-    /// More requests than are answered at a time.
     fn connect(address: SocketAddr) -> Self {
-        let attack: Vec<u8> = [frames::hello(0), requests(1, 40)].concat();
-        Self { stream: frames::connect(address, &attack), number: 81 }
+        let mut attacker = Self { stream: frames::connect(address, &frames::hello(0)), number: 1 };
+        // Some more than are answered at a time.
+        let answered = attacker.ask(40).unwrap();
+        assert!(answered > 0, "it is being answered");
+        attacker
     }
 
-    /// Asks for some more. False if its connection has ended.
-    fn ask_for_more(&mut self) -> bool {
-        let asked = self.stream.write_all(&requests(self.number, 4)).is_ok();
-        self.number += 8;
-        asked
+    /// Asks so often, and waits until it has heard of each request: how fast it asks is for the service to say.
+    fn ask(&mut self, times: u32) -> std::io::Result<usize> {
+        let streams = (self.number..).step_by(2).take(times as usize);
+        let requests: Vec<u8> = streams.clone().flat_map(|stream| frames::get(stream, ASKED)).collect();
+        self.number += 2 * times;
+        self.stream.write_all(&requests)?;
+        frames::hear_of(&mut self.stream, streams.collect())
     }
 }
 
-fn requests(first: u32, count: u32) -> Vec<u8> {
-    (0..count).flat_map(|n| frames::get(first + 2 * n, ASKED)).collect()
+/// Has so many attackers at it, who ask again and again for a while.
+fn attack(address: SocketAddr, connections: usize) {
+    let begun = Instant::now();
+    let mut attackers: Vec<_> = (0..connections).map(|_| Attacker::connect(address)).collect();
+    println!("{connections} connections after {:?}", begun.elapsed());
+    let until = Instant::now() + Duration::from_secs(20);
+    for n in (0..connections).cycle().take_while(|_| Instant::now() < until) {
+        if attackers[n].ask(8).is_err() {
+            attackers[n] = Attacker::connect(address);
+        }
+    }
 }
 
 /// Ends the others when whoever holds it ends, well or badly.
@@ -96,20 +109,9 @@ fn f9_answers_that_nobody_takes_do_not_pile_up() {
             }
             (largest, server)
         });
-        let begun = Instant::now();
-        let mut attackers: Vec<_> = (0..3_000).map(|_| Attacker::connect(address)).collect();
-        // Every one of them is being answered.
-        for attacker in &mut attackers {
-            frames::read_head(&mut attacker.stream).unwrap();
-        }
-        println!("3,000 connections after {:?}", begun.elapsed());
-        // They do not leave it at that.
-        let until = Instant::now() + Duration::from_secs(20);
-        for n in (0..attackers.len()).cycle().take_while(|_| Instant::now() < until) {
-            if !attackers[n].ask_for_more() {
-                attackers[n] = Attacker::connect(address);
-            }
-            sleep(Duration::from_millis(1));
+        let attacks = [(); 4].map(|()| threads.spawn(move || attack(address, 3_000 / 4)));
+        for attack in attacks {
+            attack.join().unwrap();
         }
         drop(ends);
         let waits = good.map(|client| client.join().unwrap());

@@ -1,5 +1,6 @@
 //! HTTP/2 frame by frame, for clients that do not follow the rules.
 
+use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::net::TcpSocket;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -54,21 +56,39 @@ fn begin(mut stream: TcpStream, bytes: &[u8]) -> TcpStream {
 }
 
 /// Reads on until a head comes.
-pub(crate) fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     loop {
-        let (kind, content) = read(stream)?;
-        if kind == HEADERS {
-            return Ok(content);
+        let frame = read(stream)?;
+        if frame.kind == HEADERS {
+            return Ok(frame.content);
         }
     }
 }
 
-fn read(stream: &mut TcpStream) -> std::io::Result<(u8, Vec<u8>)> {
+/// Reads on until each of these streams was answered or refused. Returns how many were answered.
+pub(crate) fn hear_of(stream: &mut TcpStream, mut streams: HashSet<u32>) -> std::io::Result<usize> {
+    let mut answered = 0;
+    while !streams.is_empty() {
+        let frame = read(stream)?;
+        let is_news = [HEADERS, RST_STREAM].contains(&frame.kind) && streams.remove(&frame.stream);
+        answered += usize::from(is_news && frame.kind == HEADERS);
+    }
+    Ok(answered)
+}
+
+struct Frame {
+    kind: u8,
+    stream: u32,
+    content: Vec<u8>,
+}
+
+fn read(stream: &mut TcpStream) -> std::io::Result<Frame> {
     let mut head = [0; 9];
     stream.read_exact(&mut head)?;
     let mut content = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
     stream.read_exact(&mut content)?;
-    Ok((head[3], content))
+    let [.., a, b, c, d] = head;
+    Ok(Frame { kind: head[3], stream: u32::from_be_bytes([a, b, c, d]), content })
 }
 
 /// A good client: asks for a path over a connection of its own, and says whether it was answered 200 with a body.
@@ -95,9 +115,11 @@ fn is_served_on(stream: TcpStream, path: &str) -> bool {
         let head = read_head(&mut stream)?;
         let ok = head.first() == Some(&0x88); // `:status: 200`, by its number in HPACK
         loop {
-            let (kind, content) = read(&mut stream)?;
-            if kind == DATA {
-                return Ok(ok && !content.is_empty());
+            let frame = read(&mut stream)?;
+            match frame.kind {
+                DATA => return Ok(ok && !frame.content.is_empty()),
+                RST_STREAM => return Ok(false),
+                _ => {}
             }
         }
     };
