@@ -16,8 +16,8 @@ use crate::{browser, clients, crates, openapi, process, tidy};
 /// The crate of the tests that need a browser.
 const BROWSER: &str = "countersign-browser-tests";
 
-/// The long tests that hold a release build to how long a client waits.
-const TIMED: &str = "test(=findings::f9::f9_answers_that_nobody_takes_do_not_pile_up)";
+/// The long tests that hold a release build to its figures.
+const FIGURES: &str = "test(/figures::/) | test(/^(dispatch_load|findings::f9)::/)";
 
 struct Step {
     name: &'static str,
@@ -159,9 +159,9 @@ fn long() -> Tally {
             .env("COUNTERSIGN_FUZZ_CASES", "1000000")
             .env("COUNTERSIGN_MODEL_CASES", "200000"),
     );
-    // How long a client waits says something of a release build only.
-    let words = ["nextest", "run", "--release", "--test", "it", "--profile", "long", "--run-ignored", "only"];
-    tally += counted(&mut cargo(&[&words, &["--filterset", TIMED][..], &CRATES[..]].concat()));
+    // How long something takes says something of a release build only.
+    let words = ["nextest", "run", "--release", "--profile", "long", "--run-ignored", "only"];
+    tally += counted(&mut cargo(&[&words, &["--filterset", FIGURES][..], &CRATES[..]].concat()));
     tally
 }
 
