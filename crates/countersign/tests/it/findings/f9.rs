@@ -84,8 +84,8 @@ fn ask_until(over: &AtomicBool, from: IpAddr, address: SocketAddr) -> Vec<Durati
 /// A client that takes no bytes had all its answers kept for it, for as long as it liked: 1 GB for 3,000 such
 /// connections. Bounding that let their answers take all the room there was, and those of good clients found none.
 ///
-/// How long a good client waits is asserted of a release build alone: in a debug build the 100,000 requests of the attack
-/// take minutes of both cores, and everybody waits for those. `cargo xtask test long` runs both.
+/// How long a good client waits is asserted of a release build alone: a debug build takes many times as long for each
+/// request, so that its figure says more of the build than of the rule. `cargo xtask test long` runs both.
 ///
 /// Shows: F9.
 #[test]
