@@ -160,12 +160,15 @@ fn no_request_to_the_verbs_prints_what_its_caller_said() {
         context: pairs().into(),
         metadata: pairs().into(),
         client_ip: None,
+        trusted: false,
+        ends_hold_of: Some(Recipient::Email(mail())),
         terms: None,
         idempotency: key(),
     };
     assert_masked("a start", &start);
     let id = VerificationId::from_bytes([1; 16]);
-    let resend = Resend { tenant: &acme, dialect: &dialect, id, channel: None, idempotency: key() };
+    let resend =
+        Resend { tenant: &acme, dialect: &dialect, id, channel: None, trusted: false, idempotency: key() };
     assert_masked("a resend", &resend);
     for of in [
         CheckOf::Id(id),
@@ -182,6 +185,8 @@ fn no_request_to_the_verbs_prints_what_its_caller_said() {
             code: code(),
             only_of_length: false,
             context: pairs().into(),
+            client_ip: None,
+            trusted: false,
             consume: true,
             record_proof: true,
             idempotency: key(),

@@ -75,6 +75,8 @@ impl App {
             context: Pairs::default(),
             metadata: Pairs::default(),
             client_ip: None,
+            trusted: false,
+            ends_hold_of: None,
             terms: None,
             idempotency: None,
         };
@@ -106,6 +108,8 @@ impl App {
             code: code.clone(),
             only_of_length: false,
             context: Pairs::default(),
+            client_ip: None,
+            trusted: false,
             consume: true,
             record_proof: true,
             idempotency: None,
@@ -189,6 +193,8 @@ async fn f2_a_request_that_mixes_test_numbers_and_real_addresses_is_refused() {
                 context: Pairs::default(),
                 metadata: Pairs::default(),
                 client_ip: None,
+                trusted: false,
+                ends_hold_of: None,
                 terms: None,
                 idempotency: None,
             };
@@ -217,6 +223,7 @@ async fn f2_by_id_nothing_is_sent_to_a_number_that_changed_sides() {
             dialect: &app.dialect,
             id: accepted.verification.id,
             channel: None,
+            trusted: false,
             idempotency: None,
         };
         assert_eq!(app.verifications.resend(resend).await.unwrap_err(), RequestError::TestAndReal);
@@ -245,6 +252,8 @@ async fn f21_a_look_alike_of_somebody_shares_their_limits() {
             context: Pairs::default(),
             metadata: Pairs::default(),
             client_ip: None,
+            trusted: false,
+            ends_hold_of: None,
             terms: None,
             idempotency: None,
         };

@@ -19,7 +19,7 @@ use crate::pairs::Pairs;
 use crate::policy::{Caps, Terms};
 use crate::recipient::{Recipient, RecipientKeys};
 use crate::time::Timestamp;
-use crate::verification::{ClientKey, Status, Verification};
+use crate::verification::{ClientKey, EndsHold, Status, Verification};
 
 use super::user::{StoredUser, UserAddress};
 
@@ -108,6 +108,11 @@ pub struct StartCommand {
     pub metadata: Pairs,
     /// Finds the client address' ledger; `None` when the caller told no address.
     pub client: Option<ClientKey>,
+    /// Whether the caller vouches for the request, and may use the starts that are kept for that.
+    pub trusted: bool,
+    /// Whose hold ends when the verification is approved: another recipient, on another channel. Only trusted
+    /// calls may say so.
+    pub ends_hold: Option<EndsHold>,
     /// What a new verification runs under.
     pub terms: Terms,
     /// The limits in force.
@@ -163,6 +168,8 @@ pub struct ResendCommand {
     pub channel: Option<Channel>,
     /// What happens with the code.
     pub delivery: Delivery,
+    /// Whether the caller vouches for the request.
+    pub trusted: bool,
     /// The limits in force.
     pub caps: Caps,
     /// What the messages will cost.
@@ -331,6 +338,10 @@ pub struct CheckCommand {
     pub only_of_length: bool,
     /// What the code must be bound to.
     pub context: Option<ContextDigest>,
+    /// The client's network; `None` when the caller told no address.
+    pub client: Option<ClientKey>,
+    /// Whether the caller vouches for the request: guesses at a reserved verification are taken from nobody else.
+    pub trusted: bool,
     /// Whether a right guess ends the verification. If not, it is charged like a wrong one, and the
     /// code stays good.
     pub consume: bool,

@@ -8,6 +8,7 @@
 //! latest instant it has ever committed.
 
 mod commands;
+mod held;
 mod idempotency;
 mod nonce;
 mod user;
@@ -20,6 +21,7 @@ pub use commands::{
     DestinationRequest, EnrolCommand, EnrolOutcome, Intent, Refusal, Rejection, ResendCommand, SendOutcome,
     StartCommand,
 };
+pub use held::{HeldPage, HeldPlace, HeldQuery, HeldRecipient};
 pub use idempotency::{Answer, AnsweredCall, IdempotencyClaim, Idempotent, StoredAnswer, resolve};
 pub use nonce::{NonceCommand, NonceKind, NonceOutcome, StoredNonce, spend};
 pub use user::{
@@ -183,15 +185,19 @@ pub trait Engine: Send + Sync + 'static {
         budget: &RecipientKey,
     ) -> Result<RecipientLedger, StorageError>;
 
+    /// A tenant's recipients who are held, newest hold first: those to which the query gives a [place](HeldQuery::place).
+    async fn held(&self, tenant: &TenantId, query: HeldQuery) -> Result<HeldPage, StorageError>;
+
     /// What is counted for a tenant; nothing when it has written nothing yet.
     async fn tenant_usage(&self, tenant: &TenantId) -> Result<TenantUsage, StorageError>;
 
-    /// Lifts a recipient's holds; answers whether there was one. The audit entry is written when there was.
+    /// Lifts a recipient's holds: [`crate::verification::release`]. Answers whether there was one. The audit entry is
+    /// written when there was.
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError>;
 
     /// Erases what identifies a recipient: cancels what is pending, wipes addresses, notes and
-    /// unsent messages, also in stored answers, removes every user with the address from every directory. Counters
-    /// stay. Answers how many
+    /// unsent messages, also in stored answers, forgets from where it was approved, removes every user with the address
+    /// from every directory. Counters stay. Answers how many
     /// verifications were wiped.
     async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError>;
 

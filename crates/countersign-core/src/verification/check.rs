@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::limits::Limits;
 use super::resend::RunningState;
+use super::reserve::refuse_held;
 use super::{
     Changes, Decision, Destination, DropMessages, FailureLevel, Status, StoredRecipient, Verification,
+    release,
 };
 use crate::audit::AuditEvent;
 use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, Proven, Rejection};
@@ -36,15 +38,14 @@ pub fn check(mut state: RunningState, command: &CheckCommand, keys: &KeyRing) ->
     if let Some((reason, retry_after)) = ended {
         return Decision::unchanged(rejected(&verification, reason, retry_after));
     }
-    let budgets = RunningState::budgets(&verification);
     let mut limits = Limits::new(
         command.caps,
         verification.is_test(),
-        budgets.zip(state.ledgers.recipients),
+        verification.budgets().zip(state.ledgers.recipients),
         state.ledgers.tenant,
         now,
     );
-    if let Some(retry_after) = limits.hold() {
+    if let Some(retry_after) = refuse_held(&verification, command.trusted, &limits, now) {
         return Decision::unchanged(rejected(&verification, Rejection::RecipientHeld, retry_after));
     }
     if command.only_of_length && command.code.expose().len() != usize::from(verification.terms.code.length) {
@@ -78,9 +79,11 @@ pub fn check(mut state: RunningState, command: &CheckCommand, keys: &KeyRing) ->
     let reason = if context_fits { Rejection::WrongCode } else { Rejection::ContextMismatch };
     let mut ends = None;
     if right {
-        limits.record_success(&matching.iter().map(|d| d.budget).collect::<Vec<_>>());
+        let proven: Vec<_> = matching.iter().map(|d| d.budget).collect();
+        limits.record_success(&proven);
         if command.consume {
             ends = Some(Status::Approved);
+            limits.record_approval(&proven, command.client);
             limits.give_back(&std::mem::take(&mut verification.failures));
             if let Some(client) = verification.client
                 && state.ledgers.client.give_back(verification.created_at)
@@ -88,13 +91,13 @@ pub fn check(mut state: RunningState, command: &CheckCommand, keys: &KeyRing) ->
                 changes.client = Some((client, state.ledgers.client));
             }
             if command.record_proof {
-                changes.proven = proven(&verification, &matching);
+                changes.proven = proofs(&verification, &matching);
             }
         } else if last {
             ends = Some(Status::Exhausted);
         }
     } else {
-        if limits.record_failure() {
+        if limits.record_failure(&verification, command.client) {
             changes.audit.push(held(&verification, now));
         }
         // A guess at what proves nobody takes nothing from anybody, whatever it costs to make.
@@ -117,6 +120,9 @@ pub fn check(mut state: RunningState, command: &CheckCommand, keys: &KeyRing) ->
         });
     }
     limits.write_into(&mut changes);
+    if ends == Some(Status::Approved) {
+        release::by_proof(&verification, state.ledgers.also_released, &limits, &mut changes, now);
+    }
     let outcome = if right {
         CheckOutcome::Right { verification: Box::new(verification.snapshot()) }
     } else {
@@ -157,7 +163,7 @@ pub fn newest(found: impl IntoIterator<Item = Verification>, command: &CheckComm
 
 /// What the right code proves, with the users it was asked for: the addresses that it was handed out for.
 /// Where several addresses have one code, whoever read one of them has it, so that it proves none.
-fn proven(verification: &Verification, matching: &[&Destination]) -> Vec<Proven> {
+fn proofs(verification: &Verification, matching: &[&Destination]) -> Vec<Proven> {
     let is_shared = verification.terms.sharing == CodeSharing::Shared || verification.custom_code;
     let is_shared = is_shared && verification.destinations.len() > 1;
     let handed_out = matching.iter().filter(|d| d.code_sent);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Changes, FailureLevel, RecipientLedger, TenantLedger, Verification};
+use super::ledger::Failure;
+use super::{Changes, ClientKey, FailureLevel, Hold, RecipientLedger, TenantLedger, Verification};
 use crate::engine::{Delivery, Refusal};
 use crate::keys::RecipientKey;
 use crate::policy::{Caps, RecipientCaps, Terms};
@@ -55,11 +56,27 @@ impl Limits {
         self.level
     }
 
+    /// The hold of a ledger under the limits in force.
+    pub(super) fn hold_of(&self, ledger: &RecipientLedger) -> Option<Hold> {
+        ledger.hold(&self.caps.recipient.at(self.level), self.now)
+    }
+
     /// The longest hold of any of the recipients.
     pub(super) fn hold(&self) -> Option<Duration> {
-        let caps = self.caps.recipient.at(self.level);
-        let hold = |ledger: &RecipientLedger| ledger.hold(&caps, self.now);
-        self.recipients.values().filter_map(hold).map(super::Hold::retry_after).max()
+        let holds = self.recipients.values().filter_map(|ledger| self.hold_of(ledger));
+        holds.map(Hold::retry_after).max()
+    }
+
+    /// Whether one of the recipients is held until somebody ends it.
+    pub(super) fn is_hold_lasting(&self) -> bool {
+        let lasts = |ledger| self.hold_of(ledger) == Some(Hold::ConsecutiveFailures);
+        self.recipients.values().any(lasts)
+    }
+
+    /// How long until a trusted call may use a reserved start of every recipient; `None` when it may now.
+    pub(super) fn wait_for_reserved_start(&self) -> Option<Duration> {
+        let wait = |ledger: &RecipientLedger| ledger.wait_for_reserved_start(&self.caps.recipient, self.now);
+        self.recipients.values().filter_map(wait).max()
     }
 
     /// A code that could not be checked is not sent.
@@ -123,10 +140,17 @@ impl Limits {
     }
 
     /// Charges every recipient for a new verification, and counts it to the tenant where it can be proven.
-    pub(super) fn record_opening(&mut self, delivery: Delivery) {
+    pub(super) fn record_opening(&mut self, delivery: Delivery, reserved: bool) {
         if !self.test && delivery != Delivery::Pretend {
             self.tenant.record_start(self.now);
             self.tenant_touched = true;
+        }
+        if reserved {
+            self.touched = true;
+            for ledger in self.recipients.values_mut() {
+                ledger.record_reserved_start(&self.caps.recipient, self.now);
+            }
+            return;
         }
         let keys: Vec<RecipientKey> = self.recipients.keys().copied().collect();
         self.record_joining(delivery, &keys);
@@ -166,12 +190,14 @@ impl Limits {
         }
     }
 
-    /// Charges a failed check to every recipient; `true` when it put one on hold.
-    pub(super) fn record_failure(&mut self) -> bool {
+    /// Charges a failed check at a verification to every recipient of it; `true` when it put one on a hold that
+    /// lasts.
+    pub(super) fn record_failure(&mut self, at: &Verification, client: Option<ClientKey>) -> bool {
         self.touched = true;
+        let failure = Failure { client, reserved: at.reserved, at: (!self.test).then_some(at.id) };
         let mut newly_held = false;
         for ledger in self.recipients.values_mut() {
-            newly_held |= ledger.record_failure(&self.caps.recipient, self.now);
+            newly_held |= ledger.record_failure(&self.caps.recipient, failure, self.now);
         }
         newly_held
     }
@@ -196,6 +222,15 @@ impl Limits {
         for key in of {
             if let Some(ledger) = self.recipients.get_mut(key) {
                 self.touched |= ledger.record_success();
+            }
+        }
+    }
+
+    /// Notes from where the given recipients were approved.
+    pub(super) fn record_approval(&mut self, of: &[RecipientKey], client: Option<ClientKey>) {
+        for key in of {
+            if let Some(ledger) = self.recipients.get_mut(key) {
+                self.touched |= ledger.record_approval(client, self.now);
             }
         }
     }

@@ -16,7 +16,9 @@ mod failures;
 mod issue;
 mod ledger;
 mod limits;
+mod release;
 pub mod resend;
+mod reserve;
 pub(crate) mod sealed;
 pub mod start;
 mod sweep;
@@ -27,7 +29,8 @@ mod topic;
 use minicbor::{Decode, Encode};
 
 pub use failures::{FailureLevel, level};
-pub use ledger::{ClientKey, ClientLedger, Hold, Ledgers, RecipientLedger, TenantLedger, Windows};
+pub use ledger::{ClientKey, ClientLedger, Hold, Ledgers, MayBeHeld, RecipientLedger, TenantLedger, Windows};
+pub use release::{EndsHold, release};
 pub use sealed::Disclosed;
 pub(crate) use sealed::disclose;
 pub use sweep::{SweepAction, erase, sweep};
@@ -207,6 +210,15 @@ pub struct Verification {
     #[cbor(n(21), with = "minicbor::bytes")]
     #[cbor(default)]
     pub client: Option<ClientKey>,
+    /// Whether it used a start that is kept for trusted calls. Only those send it again and guess at it then: for
+    /// all others its recipient is held.
+    #[n(22)]
+    #[cbor(default)]
+    pub reserved: bool,
+    /// Whose hold its approval ends.
+    #[n(23)]
+    #[cbor(default)]
+    pub ends_hold: Option<EndsHold>,
 }
 
 impl Verification {
@@ -241,6 +253,11 @@ impl Verification {
     /// What its addresses joined it for.
     pub fn topic(&self) -> Topic {
         Topic::new(&self.dialect, &self.purpose)
+    }
+
+    /// The recipients whose ledgers a decision about it reads, in this order.
+    pub fn budgets(&self) -> impl Iterator<Item = RecipientKey> + '_ {
+        self.destinations.iter().map(|destination| destination.budget)
     }
 
     /// The user whose verification it is; `None` where it is nobody's in particular.

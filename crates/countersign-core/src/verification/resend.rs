@@ -2,6 +2,7 @@
 
 use super::issue::{Addressed, Issuer};
 use super::limits::Limits;
+use super::reserve::refuse_held;
 use super::start::accepted;
 use super::{Changes, Damaged, Decision, Ledgers, Status, Verification};
 use crate::engine::{AcceptedKind, Delivery, Refusal, ResendCommand, SendOutcome};
@@ -12,16 +13,9 @@ use crate::keys::KeyRing;
 pub struct RunningState {
     /// The verification, if there is one.
     pub verification: Option<Verification>,
-    /// The ledgers: one per destination of it, that of the client that started it, and the tenant's.
+    /// The ledgers: one per destination of it, that of the client that started it, the tenant's, and that of the
+    /// recipient whose hold it ends.
     pub ledgers: Ledgers,
-}
-
-impl RunningState {
-    pub(super) fn budgets(
-        verification: &Verification,
-    ) -> impl Iterator<Item = crate::keys::RecipientKey> + use<> {
-        verification.destinations.iter().map(|d| d.budget).collect::<Vec<_>>().into_iter()
-    }
 }
 
 /// Decides a resend. It never refreshes checks and never extends the deadline.
@@ -43,18 +37,18 @@ pub fn resend(
     if status != Status::Pending {
         return refused(Refusal::NotPending { status });
     }
-    let budgets = RunningState::budgets(&running);
     let mut limits = Limits::new(
         command.caps,
         running.is_test(),
-        budgets.zip(state.ledgers.recipients),
+        running.budgets().zip(state.ledgers.recipients),
         state.ledgers.tenant,
         now,
     );
     // What was pretended is pretended again, whoever asks: same work, same answer, nobody is reached.
     let delivery = if running.pretended { Delivery::Pretend } else { command.delivery };
-    let refusal = limits
-        .refuse_held()
+    let held = refuse_held(&running, command.trusted, &limits, now);
+    let refusal = held
+        .map(|retry_after| Refusal::RecipientHeld { retry_after })
         .or_else(|| limits.refuse_sending(&running, delivery))
         .or_else(|| limits.refuse_messages(delivery, &running.terms))
         .or_else(|| limits.refuse_cost(delivery, command.cost_micros));
@@ -68,7 +62,7 @@ pub fn resend(
     let mut issuer = Issuer { keys, delivery, link: None, now, rng: command.seed.rng(), known: Vec::new() };
     let codes = issuer.issue(&mut running, &to, None)?;
     running.sent_for = None;
-    limits.record_issue(delivery, command.cost_micros, RunningState::budgets(&running));
+    limits.record_issue(delivery, command.cost_micros, running.budgets());
     let mut changes =
         Changes { messages: codes.messages, drop_messages: codes.drop_messages, ..Changes::default() };
     limits.write_into(&mut changes);

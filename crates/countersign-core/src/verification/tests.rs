@@ -44,6 +44,8 @@ fn to(addresses: &[&str]) -> StartCommand {
         context: None,
         metadata: Pairs::default(),
         client: None,
+        trusted: false,
+        ends_hold: None,
         terms: Terms { resend_code: ResendCode::New, sharing: CodeSharing::Shared, ..Terms::default() },
         caps: Caps::default(),
         cost_micros: 0,

@@ -3,6 +3,7 @@
 //! [`Verifications`] turns a caller's request into a complete command (keys, limits, randomness, the
 //! present instant), has the engine decide it, and hands the outcome back. No dialect goes around it.
 
+mod held;
 mod requests;
 
 use std::net::IpAddr;
@@ -26,8 +27,11 @@ use crate::recipient::{Recipient, RecipientKeys};
 use crate::template::Templates;
 use crate::tenant::Tenant;
 use crate::time::{Clock, Timestamp};
-use crate::verification::{Disclosed, RecipientLedger, Status, StoredRecipient, Verification, disclose};
+use crate::verification::{
+    Disclosed, EndsHold, RecipientLedger, Status, StoredRecipient, Verification, disclose,
+};
 
+pub use held::HeldView;
 pub use requests::{Account, Check, CheckOf, IdempotencyKey, Prepared, RequestError, Resend, Start, Target};
 
 /// The verbs.
@@ -147,6 +151,9 @@ impl Verifications {
             }
             destinations.push(destination);
         }
+        let ends_hold = request.ends_hold_of.filter(|_| request.trusted);
+        let ends_hold =
+            ends_hold.map(|other| self.ends_hold(tenant, &other, &destinations, test)).transpose()?;
         let custom_code =
             request.custom_code.or_else(|| if test { policy.test_numbers.code.clone() } else { None });
         let command = StartCommand {
@@ -162,6 +169,8 @@ impl Verifications {
             context: self.context(tenant, &request.context),
             metadata: request.metadata,
             client: request.client_ip.map(|ip| self.client_key(tenant, ip)),
+            trusted: request.trusted,
+            ends_hold,
             terms: request.terms.unwrap_or_else(|| policy.terms.clone()),
             caps: caps(tenant, test),
             cost_micros,
@@ -211,6 +220,7 @@ impl Verifications {
             id: request.id,
             channel: request.channel,
             delivery: Delivery::Send,
+            trusted: request.trusted,
             caps: caps(tenant, test),
             cost_micros,
             now: self.clock.now(),
@@ -262,6 +272,8 @@ impl Verifications {
             code: request.code,
             only_of_length: request.only_of_length,
             context: self.context(tenant, &request.context),
+            client: request.client_ip.map(|ip| self.client_key(tenant, ip)),
+            trusted: request.trusted,
             consume: request.consume,
             record_proof: request.record_proof,
             caps: caps(tenant, test),
@@ -392,7 +404,10 @@ impl Verifications {
         tenant: &Tenant,
         recipient: &Recipient,
     ) -> Result<RecipientCaps, StorageError> {
-        let test = recipient.is_test(&tenant.policy);
+        self.caps_in_force_of(tenant, recipient.is_test(&tenant.policy)).await
+    }
+
+    async fn caps_in_force_of(&self, tenant: &Tenant, test: bool) -> Result<RecipientCaps, StorageError> {
         let caps = caps(tenant, test);
         if test {
             return Ok(caps.recipient);
@@ -496,6 +511,25 @@ impl Verifications {
             }
         };
         Ok(DestinationRequest { keys, recipient, channel, owner, test })
+    }
+
+    /// Whose hold ends with a proof of these addresses, none of which is on the same channel.
+    fn ends_hold(
+        &self,
+        tenant: &Tenant,
+        other: &Recipient,
+        proven: &[DestinationRequest],
+        test: bool,
+    ) -> Result<EndsHold, RequestError> {
+        if other.is_test(&tenant.policy) != test {
+            return Err(RequestError::TestAndReal);
+        }
+        let is_phone = |recipient: &Recipient| recipient.default_channel().reaches_phones();
+        let mut proven = proven.iter().filter_map(|destination| destination.recipient.as_ref());
+        if proven.any(|recipient| is_phone(recipient) == is_phone(other)) {
+            return Err(RequestError::SameChannel);
+        }
+        Ok(EndsHold { budget: other.keys(&tenant.id, &self.keys).budget, masked: other.masked() })
     }
 
     fn target_of_user(

@@ -135,6 +135,11 @@ pub struct Start<'a> {
     pub metadata: Pairs,
     /// The end user's address, where the caller told it.
     pub client_ip: Option<IpAddr>,
+    /// Whether the caller vouches for the request: see [`crate::engine::StartCommand::trusted`].
+    pub trusted: bool,
+    /// Whose hold ends with the approval: an address of the same person on another channel. Only trusted
+    /// calls may say so.
+    pub ends_hold_of: Option<Recipient>,
     /// What a new verification runs under; `None` for the tenant's own.
     pub terms: Option<Terms>,
     /// The caller's claim on one effect.
@@ -156,6 +161,8 @@ pub struct Resend<'a> {
     pub id: VerificationId,
     /// Over another channel than last time.
     pub channel: Option<Channel>,
+    /// Whether the caller vouches for the request.
+    pub trusted: bool,
     /// The caller's claim on one effect.
     pub idempotency: Option<IdempotencyKey<'a>>,
 }
@@ -234,6 +241,10 @@ pub struct Check<'a> {
     pub only_of_length: bool,
     /// What the code must be bound to; empty is nothing.
     pub context: Pairs,
+    /// The end user's address, where the caller told it.
+    pub client_ip: Option<IpAddr>,
+    /// Whether the caller vouches for the request.
+    pub trusted: bool,
     /// Whether a right guess ends the verification.
     pub consume: bool,
     /// Whether the directory records the proof, with the user it was asked for.
@@ -263,6 +274,11 @@ pub enum RequestError {
     /// It names test numbers and real addresses together.
     #[error("test numbers and real addresses are not verified together")]
     TestAndReal,
+    /// The other recipient, whose hold shall end, is on the same channel.
+    #[error(
+        "a hold ends by a proof on another channel: a phone number's by an e-mail address, and the reverse"
+    )]
+    SameChannel,
     /// The tenant does not send to this country.
     #[error("messages to this country are not allowed")]
     Region,

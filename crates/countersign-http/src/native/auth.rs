@@ -22,19 +22,22 @@ pub enum Scope {
     Verify,
     /// Have the code handed back instead of sent.
     ReadCode,
+    /// Vouch for a request, which may then use what is kept for such.
+    Trusted,
     /// Release and erase recipients.
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Verify, Self::ReadCode, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Verify, Self::ReadCode, Self::Trusted, Self::Admin];
 
     /// The scope's name in the configuration and in answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Verify => "verify",
             Self::ReadCode => "read-code",
+            Self::Trusted => "trusted",
             Self::Admin => "admin",
         }
     }
@@ -127,6 +130,12 @@ impl<N> Caller<N> {
             return Ok(());
         }
         Err(Problem::new(Kind::Forbidden, format!("this key lacks the scope `{}`", scope.as_str())))
+    }
+
+    /// What the caller said of vouching for the request, which only some keys may do.
+    pub(super) fn vouches(&self, trusted: Option<bool>) -> Result<bool, Problem> {
+        let trusted = trusted.unwrap_or(false);
+        if trusted { self.require(Scope::Trusted).map(|()| true) } else { Ok(false) }
     }
 
     /// Who acts, for the audit log.

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Caller, Verify};
+use super::client::Client;
 use super::outcome::answer;
 use super::request::{self, Named, Raw};
 use super::resource::{VerificationResource, json};
 use super::schema::{Address, ContextPairs, Guess, IdempotencyKeyText, PurposeText, VerificationIdText};
 use super::{Api, limits};
+use crate::json::Object;
 use crate::problem::{Kind, Problem};
 
 /// What may go wrong besides what may go wrong with every call.
@@ -50,6 +52,13 @@ pub(super) struct CheckRequest {
     #[serde(default)]
     #[schema(value_type = ContextPairs)]
     context: BTreeMap<String, String>,
+    /// Who is asking, as far as the caller knows. A wrong guess from another network than the one from which the
+    /// recipient was approved last counts half.
+    #[schema(value_type = Option<Client>)]
+    client: Option<Object<Client>>,
+    /// Whether the caller vouches for the request (scope `trusted`). Guesses at what a reserved start opened are
+    /// taken from nobody else.
+    trusted: Option<bool>,
 }
 
 /// A guess for the newest verification of a recipient and purpose.
@@ -70,6 +79,13 @@ pub(super) struct RecipientCheckRequest {
     #[serde(default)]
     #[schema(value_type = ContextPairs)]
     context: BTreeMap<String, String>,
+    /// Who is asking, as far as the caller knows. A wrong guess from another network than the one from which the
+    /// recipient was approved last counts half.
+    #[schema(value_type = Option<Client>)]
+    client: Option<Object<Client>>,
+    /// Whether the caller vouches for the request (scope `trusted`). Guesses at what a reserved start opened are
+    /// taken from nobody else.
+    trusted: Option<bool>,
 }
 
 /// A verification after a guess. `valid` is the one member to test.
@@ -132,8 +148,9 @@ pub(super) async fn check(
     Named(id): Named,
     raw: Raw,
 ) -> Result<Response, Problem> {
-    let CheckRequest { code, context } = raw.json()?;
-    take(&api, &caller, CheckOf::Id(id), &code, context, &raw).await
+    let CheckRequest { code, context, client, trusted } = raw.json()?;
+    let guess = GuessOf { code, context, client, trusted };
+    take(&api, &caller, CheckOf::Id(id), guess, &raw).await
 }
 
 /// Check a code by recipient
@@ -151,28 +168,39 @@ pub(super) async fn check_by_recipient(
     caller: Caller<Verify>,
     raw: Raw,
 ) -> Result<Response, Problem> {
-    let RecipientCheckRequest { to, purpose, code, context } = raw.json()?;
+    let RecipientCheckRequest { to, purpose, code, context, client, trusted } = raw.json()?;
     let recipient = request::recipient(&to, &caller.tenant.policy)?;
     let purpose = request::purpose(purpose.as_deref())?;
-    take(&api, &caller, CheckOf::Address(&recipient, purpose), &code, context, &raw).await
+    let guess = GuessOf { code, context, client, trusted };
+    take(&api, &caller, CheckOf::Address(&recipient, purpose), guess, &raw).await
+}
+
+/// What both calls say of a guess.
+struct GuessOf {
+    code: String,
+    context: BTreeMap<String, String>,
+    client: Option<Object<Client>>,
+    trusted: Option<bool>,
 }
 
 async fn take(
     api: &Api,
     caller: &Caller<Verify>,
     of: CheckOf<'_>,
-    code: &str,
-    context: BTreeMap<String, String>,
+    guess: GuessOf,
     raw: &Raw,
 ) -> Result<Response, Problem> {
-    limits::context(&context)?;
+    let trusted = caller.vouches(guess.trusted)?;
+    limits::context(&guess.context)?;
     let check = Check {
         tenant: &caller.tenant,
         dialect: &api.dialect,
         of,
-        code: request::code(code)?,
+        code: request::code(&guess.code)?,
         only_of_length: false,
-        context: context.into(),
+        context: guess.context.into(),
+        client_ip: Client::ip_of(guess.client)?,
+        trusted,
         consume: true,
         record_proof: true,
         idempotency: raw.idempotency(),

@@ -21,7 +21,7 @@ use crate::query::Query;
 /// What may go wrong besides what may go wrong with every call.
 pub(super) const PROBLEMS: &[Kind] = &[Kind::MalformedRequest, Kind::BodyTooLarge, Kind::InvalidRecipient];
 
-const DEFAULT_LIMIT: u32 = 20;
+pub(super) const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
 
 /// Verifications, newest first.
@@ -81,7 +81,7 @@ fn status(text: &str) -> Result<Status, Problem> {
     })
 }
 
-fn limit(text: &str) -> Result<u32, Problem> {
+pub(super) fn limit(text: &str) -> Result<u32, Problem> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse()
         .ok()

@@ -6,7 +6,9 @@
 mod auth;
 mod cancel;
 mod check;
+mod client;
 mod get;
+mod held;
 mod limits;
 mod list;
 mod openapi;
@@ -79,6 +81,7 @@ fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(resend::resend))
         .routes(routes!(check::check))
         .routes(routes!(cancel::cancel))
+        .routes(routes!(held::held))
         .routes(routes!(recipients::get, recipients::erase))
         .routes(routes!(recipients::release))
 }

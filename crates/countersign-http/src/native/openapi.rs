@@ -8,7 +8,7 @@ use utoipa::openapi::{
     Components, ContentBuilder, ObjectBuilder, PathItem, Ref, RefOr, ResponseBuilder, Type,
 };
 
-use super::{calls, cancel, check, get, list, recipients, resend, schema, start};
+use super::{calls, cancel, check, get, held, list, recipients, resend, schema, start};
 use crate::problem::{self, Kind};
 
 const DESCRIPTION: &str = "\
@@ -31,6 +31,7 @@ const CALLS: &[(&str, &[Kind])] = &[
     ("resendVerification", resend::PROBLEMS),
     ("checkVerification", check::PROBLEMS),
     ("cancelVerification", cancel::PROBLEMS),
+    ("listHeldRecipients", held::PROBLEMS),
     ("getRecipient", recipients::PROBLEMS),
     ("eraseRecipient", recipients::PROBLEMS),
     ("releaseRecipient", recipients::PROBLEMS),
@@ -40,7 +41,7 @@ const CALLS: &[(&str, &[Kind])] = &[
 #[openapi(
     info(title = "Countersign", description = DESCRIPTION),
     // Parameters bring no schemas along.
-    components(schemas(problem::Wire, schema::CursorText, schema::IdempotencyKeyText)),
+    components(schemas(problem::Wire, schema::CursorText, schema::HeldCursorText, schema::IdempotencyKeyText)),
     tags(
         (name = "Verifications", description = "Proofs in progress, and ended ones"),
         (name = "Recipients", description = "What is counted for an address over all its verifications"),

@@ -50,6 +50,7 @@ impl From<RequestError> for Problem {
             RequestError::Region => {
                 Self::new(Kind::Blocked, "this tenant does not send messages to this country")
             }
+            RequestError::SameChannel => Self::malformed("ends_hold_of", error.to_string()),
             RequestError::TestAndReal => {
                 Self::malformed("to", "test numbers and real addresses are not verified together")
             }

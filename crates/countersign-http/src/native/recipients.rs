@@ -25,6 +25,7 @@ pub(super) const PROBLEMS: &[Kind] = &[Kind::MalformedRequest, Kind::BodyTooLarg
 #[schema(as = Recipient, example = json!({
     "to": "+12125550123", "held": true, "held_reason": "failed_checks", "retry_after": 3600,
     "starts": {"last_hour": 1, "last_24h": 4, "max_per_hour": 5, "max_per_24h": 10},
+    "reserved_starts": {"last_24h": 1, "max_per_24h": 2},
     "sends": {"last_hour": 2, "last_24h": 6},
     "failed_checks": {"last_hour": 3, "last_24h": 20, "max_per_24h": 20},
     "consecutive_failures": {"used": 20, "max": 50},
@@ -33,7 +34,8 @@ pub(super) struct RecipientResource {
     to: String,
     /// Whether nothing is sent to it and nothing checked.
     held: bool,
-    /// Why: `failed_checks` ends by itself, `consecutive_failures` when an administrator releases it.
+    /// Why: `failed_checks` ends by itself, `consecutive_failures` when an administrator releases the recipient, or
+    /// when a verification that was started with `ends_hold_of` is approved.
     #[schema(required = true)]
     held_reason: Option<&'static str>,
     /// Seconds until asking again makes sense.
@@ -41,6 +43,7 @@ pub(super) struct RecipientResource {
     #[schema(nullable = false)]
     retry_after: Option<u64>,
     starts: Starts,
+    reserved_starts: ReservedStarts,
     sends: Sent,
     failed_checks: FailedChecks,
     consecutive_failures: ConsecutiveFailures,
@@ -56,6 +59,14 @@ struct Starts {
     max_per_24h: u32,
 }
 
+/// New verifications that trusted calls opened beyond what others left.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecipientReservedStarts)]
+struct ReservedStarts {
+    last_24h: u32,
+    max_per_24h: u32,
+}
+
 /// Messages.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecipientSends)]
@@ -64,7 +75,7 @@ struct Sent {
     last_24h: u32,
 }
 
-/// Failed checks.
+/// Failed checks. Of those that count half, two are one.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecipientFailedChecks)]
 struct FailedChecks {
@@ -155,7 +166,14 @@ async fn counters(api: &Api, tenant: &Tenant, recipient: &Recipient) -> Result<R
     let (ledger, caps) = verifications.recipient(tenant, recipient).await?;
     let now = verifications.now();
     let (windows, hold) = (ledger.windows(now), ledger.hold(&caps, now));
-    let RecipientCaps { starts_per_hour, starts_per_day, failed_checks_per_day, hold_after, .. } = caps;
+    let RecipientCaps {
+        starts_per_hour,
+        starts_per_day,
+        reserved_starts_per_day,
+        failed_checks_per_day,
+        hold_after,
+        returns_per_hour: _,
+    } = caps;
     let resource = RecipientResource {
         to: recipient.expose().to_owned(),
         held: hold.is_some(),
@@ -166,6 +184,10 @@ async fn counters(api: &Api, tenant: &Tenant, recipient: &Recipient) -> Result<R
             last_24h: windows.starts_day,
             max_per_hour: starts_per_hour,
             max_per_24h: starts_per_day,
+        },
+        reserved_starts: ReservedStarts {
+            last_24h: windows.reserved_starts_day,
+            max_per_24h: reserved_starts_per_day,
         },
         sends: Sent { last_hour: windows.sends_hour, last_24h: windows.sends_day },
         failed_checks: FailedChecks {

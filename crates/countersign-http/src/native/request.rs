@@ -156,8 +156,12 @@ impl<S: Send + Sync> FromRequestParts<S> for NamedRecipient {
 }
 
 pub(super) fn recipient(text: &str, policy: &Policy) -> Result<Recipient, Problem> {
+    recipient_in("to", text, policy)
+}
+
+pub(super) fn recipient_in(field: &'static str, text: &str, policy: &Policy) -> Result<Recipient, Problem> {
     Recipient::parse(text, policy)
-        .map_err(|error| Problem::new(Kind::InvalidRecipient, error.to_string()).field("to"))
+        .map_err(|error| Problem::new(Kind::InvalidRecipient, error.to_string()).field(field))
 }
 
 pub(super) fn channel(text: &str) -> Result<Channel, Problem> {

@@ -38,6 +38,9 @@ pub(super) struct ResendRequest {
     /// Over another channel than last time.
     #[schema(value_type = Option<ChannelName>)]
     channel: Option<String>,
+    /// Whether the caller vouches for the request (scope `trusted`). What a reserved start opened is sent again for
+    /// nobody else.
+    trusted: Option<bool>,
 }
 
 /// Send again
@@ -61,11 +64,13 @@ pub(super) async fn resend(
     raw: Raw,
 ) -> Result<Response, Problem> {
     let request: ResendRequest = raw.json_or_nothing()?;
+    let trusted = caller.vouches(request.trusted)?;
     let resend = Resend {
         tenant: &caller.tenant,
         dialect: &api.dialect,
         id,
         channel: request.channel.as_deref().map(request::channel).transpose()?,
+        trusted,
         idempotency: raw.idempotency(),
     };
     let verifications = &api.services.verifications;

@@ -77,6 +77,9 @@ schemas! {
     /// The id of a verification.
     VerificationIdText "VerificationId" = text("^ver_[0-7][0-9a-hjkmnp-tv-z]{25}$", 30, 30)
         .description(Some("Names a verification"));
+    /// Where the list of holds goes on: 24 bytes.
+    HeldCursorText "HeldCursor" = text(r"^[A-Za-z0-9_\-]{32}$", 32, 32)
+        .description(Some("A `next_cursor` of an earlier answer"));
     /// Where a list goes on: 16 bytes.
     CursorText "Cursor" = text(r"^[A-Za-z0-9_\-]{21}[AQgw]$", 22, 22)
         .description(Some("A `next_cursor` of an earlier answer"));

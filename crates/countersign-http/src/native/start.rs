@@ -1,7 +1,6 @@
 //! `POST /v1/verifications`: open a verification, or send again while one is pending.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,6 +9,7 @@ use axum::response::Response;
 use countersign_core::code::Code;
 use countersign_core::engine::{self, Accepted, AcceptedKind, Idempotent, Intent, SendOutcome};
 use countersign_core::names::Locale;
+use countersign_core::recipient::Recipient;
 use countersign_core::time::Timestamp;
 use countersign_core::verification::Disclosed;
 use countersign_core::verifications::{Start, Target};
@@ -17,12 +17,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Caller, Scope, Verify};
+use super::client::Client;
 use super::outcome::answer;
 use super::request::{self, Raw, malformed};
 use super::resource::{ChannelName, VerificationResource, json};
-use super::schema::{
-    Address, ContextPairs, IdempotencyKeyText, IpText, LocaleText, Notes, OwnCode, PurposeText,
-};
+use super::schema::{Address, ContextPairs, IdempotencyKeyText, LocaleText, Notes, OwnCode, PurposeText};
 use super::{Api, limits};
 use crate::json::Object;
 use crate::problem::{Kind, Problem};
@@ -67,6 +66,14 @@ pub(super) struct StartRequest {
     /// Who is asking, as far as the caller knows: signals against fraud.
     #[schema(value_type = Option<Client>)]
     client: Option<Object<Client>>,
+    /// Whether the caller vouches for the request, e.g. because the person is signed in: where others have used up
+    /// the recipient's starts or guesses, it may use one of those kept for such (scope `trusted`). Never `true` for
+    /// what an anonymous form asks.
+    trusted: Option<bool>,
+    /// With `trusted`: another address of the same person, whose hold ends when this verification is approved. A
+    /// number's by a proof of an e-mail address, an e-mail address' by one of a number.
+    #[schema(value_type = Option<Address>, example = "ann@example.com")]
+    ends_hold_of: Option<String>,
     /// What the code is bound to besides, e.g. `amount` and `payee`; a check must repeat it exactly.
     /// At most 8 pairs, names of 1 to 64 bytes, values of at most 256 bytes.
     #[serde(default)]
@@ -100,24 +107,6 @@ impl TryFrom<String> for Delivery {
             _ => Err("must be send or return"),
         }
     }
-}
-
-/// Who is asking.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Client {
-    /// The end user's IP address.
-    #[schema(value_type = Option<IpText>, example = "203.0.113.7")]
-    ip: Option<String>,
-    /// The caller's own name for the device, at most 255 bytes.
-    #[schema(max_length = 255)]
-    device_id: Option<String>,
-    /// The browser's `User-Agent`, at most 1,024 bytes.
-    #[schema(max_length = 1024)]
-    user_agent: Option<String>,
-    /// Whether the caller has known this user before.
-    #[expect(dead_code, reason = "a signal that no rule reads yet")]
-    returning: Option<bool>,
 }
 
 /// A verification, with its code if it was asked for.
@@ -163,6 +152,9 @@ pub(super) async fn start(
         }
     };
     let recipient = request::recipient(&request.to, &caller.tenant.policy)?;
+    let trusted = caller.vouches(request.trusted)?;
+    let ends_hold_of = request.ends_hold_of.as_deref().map(|other| other_recipient(&caller, trusted, other));
+    let ends_hold_of = ends_hold_of.transpose()?;
     let channel = request.channel.as_deref().map(request::channel).transpose()?;
     let locale = request.locale.as_deref().map(Locale::parse).transpose();
     limits::context(&request.context)?;
@@ -181,7 +173,9 @@ pub(super) async fn start(
         link: None,
         context: request.context.into(),
         metadata: request.metadata.into(),
-        client_ip: request.client.map(|Object(client)| client.ip()).transpose()?.flatten(),
+        client_ip: Client::ip_of(request.client)?,
+        trusted,
+        ends_hold_of,
         terms: None,
         idempotency: raw.idempotency(),
     };
@@ -197,6 +191,14 @@ pub(super) async fn start(
     }))
 }
 
+/// Whose hold shall end. Who may say so vouches for it.
+fn other_recipient(caller: &Caller<Verify>, trusted: bool, text: &str) -> Result<Recipient, Problem> {
+    if !trusted {
+        return Err(Problem::malformed("ends_hold_of", "only a trusted call ends a hold"));
+    }
+    request::recipient_in("ends_hold_of", text, &caller.tenant.policy)
+}
+
 /// A code of the caller's own is taken as it is: nobody typed it, so nothing is trimmed.
 fn own_code(text: &str) -> Result<Code, Problem> {
     let code = request::code(text)?;
@@ -204,15 +206,6 @@ fn own_code(text: &str) -> Result<Code, Problem> {
         Ok(code)
     } else {
         Err(Problem::malformed("code", "a code of your own has letters and digits only"))
-    }
-}
-
-impl Client {
-    fn ip(self) -> Result<Option<IpAddr>, Problem> {
-        limits::text("client.device_id", self.device_id.as_deref(), 255)?;
-        limits::text("client.user_agent", self.user_agent.as_deref(), 1024)?;
-        let ip = self.ip.as_deref().map(str::parse).transpose();
-        ip.map_err(|_| Problem::malformed("client.ip", "must be an IPv4 or IPv6 address"))
     }
 }
 

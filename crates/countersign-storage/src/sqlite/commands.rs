@@ -13,12 +13,12 @@ use countersign_core::verification::check::{check as check_rule, newest};
 use countersign_core::verification::enrol::{EnrolState, enrol as enrol_rule};
 use countersign_core::verification::resend::resend as resend_rule;
 use countersign_core::verification::start::{StartState, start as start_rule};
-use countersign_core::verification::{Decision, RecipientLedger, Topic};
+use countersign_core::verification::{Decision, RecipientLedger, Topic, release as release_rule};
 
 use super::failure::{Failure, InTable};
 use super::session::Session;
 use super::unit::Unit;
-use super::{answers, directory, recipients};
+use super::{answers, directory};
 
 /// Decides and writes, once per claim.
 fn decide<O: Answer>(
@@ -152,16 +152,11 @@ pub(super) fn cancel(session: &mut Session, command: &mut CancelCommand) -> Resu
 }
 
 /// Lifts a recipient's holds.
-pub(super) fn release(session: &mut Session, command: &RecipientCommand) -> Result<bool, Failure> {
-    let unit = Unit::new(session, &command.tenant, command.now)?;
-    let mut ledger = unit.ledger(&command.keys.budget)?;
-    let (Some(number), Some(_)) = (unit.number, ledger.hold(&command.caps, unit.now)) else {
-        return Ok(false);
-    };
-    ledger.release();
-    unit.session.advance_to(unit.now);
-    recipients::put_ledger(unit.session, number, &command.keys.budget, &ledger);
-    unit.session.append_audit(std::slice::from_ref(&command.audit))?;
+pub(super) fn release(session: &mut Session, command: &mut RecipientCommand) -> Result<bool, Failure> {
+    let mut unit = Unit::new(session, &command.tenant, command.now)?;
+    command.now = unit.now;
+    let Some(changes) = release_rule(unit.ledger(&command.keys.budget)?, command) else { return Ok(false) };
+    unit.write(changes)?;
     Ok(true)
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, EnrolCommand, EnrolOutcome, Idempotent,
-    ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand,
-    SendOutcome, StartCommand, StorageError, StoredUser, SweepReport, TenantUsage, UserIndex,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, EnrolCommand, EnrolOutcome, HeldPage,
+    HeldQuery, Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
+    ResendCommand, SendOutcome, StartCommand, StorageError, StoredUser, SweepReport, TenantUsage, UserIndex,
     VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
@@ -175,15 +175,25 @@ impl Engine for SqliteEngine {
         self.write(Lane::Normal, tenant, move |session| commands::recipient(session, &asked, &budget)).await
     }
 
+    async fn held(&self, tenant: &TenantId, query: HeldQuery) -> Result<HeldPage, StorageError> {
+        let asked = tenant.clone();
+        let turn = self.scans.turn(tenant, self.options.request_patience).await?;
+        let read = move |reader: &mut Reader| {
+            let _turn = &turn;
+            recipients::held(reader.conn(), &asked, &query)
+        };
+        self.read(Lane::Normal, Some(tenant), read).await
+    }
+
     async fn tenant_usage(&self, tenant: &TenantId) -> Result<TenantUsage, StorageError> {
         let asked = tenant.clone();
         let usage = move |reader: &mut Reader| reads::tenant_usage(reader.conn(), &asked);
         self.read(Lane::Normal, Some(tenant), usage).await
     }
 
-    async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
+    async fn release(&self, mut command: RecipientCommand) -> Result<bool, StorageError> {
         let tenant = command.tenant.clone();
-        self.write(Lane::Normal, &tenant, move |session| commands::release(session, &command)).await
+        self.write(Lane::Normal, &tenant, move |session| commands::release(session, &mut command)).await
     }
 
     async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError> {

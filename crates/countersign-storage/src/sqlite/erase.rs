@@ -78,6 +78,12 @@ pub(super) fn begin(session: &mut Session, command: &RecipientCommand) -> Result
         session.advance_to(now);
         return Ok(Part { wiped: 0, over: true });
     };
+    let budget = &command.keys.budget;
+    if let Some(mut ledger) = recipients::ledger(session, tenant, budget)?
+        && ledger.forget_whereabouts()
+    {
+        recipients::put_ledger(session, tenant, budget, &ledger);
+    }
     let key = command.keys.identity;
     let done = JoinedRow::default();
     part(session, &command.tenant, Erasure { tenant, key, of: key, done }, now)

@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_erasures.sql"),
     include_str!("migrations/0008_outbox_lanes.sql"),
     include_str!("migrations/0009_undated_nonces.sql"),
+    include_str!("migrations/0010_holds.sql"),
 ];
 
 /// Brings a store up to date. Each change and its number are one transaction, so that a process

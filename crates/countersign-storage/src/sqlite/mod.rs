@@ -250,6 +250,7 @@ fn prepare(session: &mut Session, now: Timestamp) -> Result<Option<Timestamp>, O
             tracing::warn!(canceled, "this store is a restored backup: its live codes are cancelled");
         }
         outbox::take_over(session)?;
+        recipients::take_over(session)?;
         session.commit()
     });
     match prepared {

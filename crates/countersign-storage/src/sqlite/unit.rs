@@ -116,12 +116,14 @@ impl<'s> Unit<'s> {
 
     /// A verification with the ledgers that a resend or a check of it reads.
     pub(super) fn running(&mut self, verification: Option<Verification>) -> Result<RunningState, Failure> {
-        let destinations = verification.as_ref().map_or(&[][..], |v| &v.destinations);
-        let recipients = destinations.iter().map(|d| self.ledger(&d.budget)).collect::<Result<_, _>>()?;
+        let budgets = verification.iter().flat_map(Verification::budgets);
+        let recipients = budgets.map(|budget| self.ledger(&budget)).collect::<Result<_, _>>()?;
+        let ends = verification.as_ref().and_then(|v| v.ends_hold.as_ref());
+        let also_released = ends.map(|ends| self.ledger(&ends.budget)).transpose()?;
         let client = verification.as_ref().and_then(|v| v.client);
         let client = client.map(|client| self.client(&client)).transpose()?.unwrap_or_default();
         let tenant = self.session.tenant_ledger(self.tenant)?;
-        Ok(RunningState { verification, ledgers: Ledgers { recipients, client, tenant } })
+        Ok(RunningState { verification, ledgers: Ledgers { recipients, client, tenant, also_released } })
     }
 }
 

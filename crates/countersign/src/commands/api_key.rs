@@ -18,7 +18,7 @@ pub(super) enum Command {
         /// Whose key it will be
         #[arg(long)]
         tenant: TenantId,
-        /// What it may do: verify, read-code, admin
+        /// What it may do: verify, read-code, trusted, admin
         #[arg(long, value_delimiter = ',', default_value = "verify", value_parser = scope)]
         scopes: Vec<Scope>,
         /// What it is called in the audit log

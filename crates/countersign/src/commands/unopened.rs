@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, EnrolCommand, EnrolOutcome, Idempotent,
-    ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand,
-    SendOutcome, StartCommand, StorageError, SweepReport, TenantUsage, UserIndex, VerificationPage,
-    VerificationRecord,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, EnrolCommand, EnrolOutcome, HeldPage,
+    HeldQuery, Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
+    ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, TenantUsage, UserIndex,
+    VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -49,6 +49,9 @@ impl Engine for Unopened {
         refuse()
     }
     async fn recipient(&self, _: &TenantId, _: &RecipientKey) -> Refused<RecipientLedger> {
+        refuse()
+    }
+    async fn held(&self, _: &TenantId, _: HeldQuery) -> Refused<HeldPage> {
         refuse()
     }
     async fn tenant_usage(&self, _: &TenantId) -> Refused<TenantUsage> {

@@ -71,11 +71,13 @@ struct LimitsSection {
     messages_per_day: Option<Count<1, 500>>,
     /// Failed checks per recipient in rolling 24 hours.
     failed_checks_per_day: Option<Count<1, 100>>,
-    /// Consecutive failures per recipient until an administrator must help; NIST SP 800-63B-4,
+    /// Consecutive failures per recipient until somebody must help; NIST SP 800-63B-4,
     /// section 3.2.2 allows 100 at most.
     hold_after: Option<Count<1, 100>>,
     /// Codes handed back per recipient in a rolling hour.
     returns_per_hour: Option<Count<1, 1_000>>,
+    /// Starts per recipient in rolling 24 hours that only trusted calls may use.
+    reserved_starts_per_day: Option<Count<0, 10>>,
     /// New verifications per client address in a rolling hour.
     client_starts_per_hour: Option<Count<1, 1_000_000>>,
     /// What becomes of a start beyond them.
@@ -301,6 +303,9 @@ impl LimitsSection {
                     .map_or(recipient.failed_checks_per_day, Count::get),
                 hold_after: self.hold_after.map_or(recipient.hold_after, Count::get),
                 returns_per_hour: self.returns_per_hour.map_or(recipient.returns_per_hour, Count::get),
+                reserved_starts_per_day: self
+                    .reserved_starts_per_day
+                    .map_or(recipient.reserved_starts_per_day, Count::get),
             },
             client_starts_per_hour: self
                 .client_starts_per_hour

@@ -158,7 +158,7 @@ mod tests {
             ("other", "csk_dev_other_00000000000000000000000000000"),
         ] {
             let found = config.api_keys.iter().find(|k| k.sha256 == *Sha256::digest(key)).unwrap();
-            assert_eq!((found.tenant.as_str(), found.scopes.len()), (tenant, 3));
+            assert_eq!((found.tenant.as_str(), found.scopes.len()), (tenant, 4));
         }
     }
 

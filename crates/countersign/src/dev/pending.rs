@@ -42,6 +42,8 @@ pub async fn open_sign_up(verifications: &Verifications, tenants: &Tenants) -> R
         context: crypterium::context_of(MERCHANT).expect("a merchant's id"),
         metadata: Pairs::default(),
         client_ip: None,
+        trusted: false,
+        ends_hold_of: None,
         terms: Some(Terms {
             code_life: Duration::from_secs(300),
             cool_downs: [60, 60, 120, 240].map(Duration::from_secs).to_vec(),

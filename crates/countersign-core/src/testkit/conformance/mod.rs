@@ -17,6 +17,7 @@ mod check;
 mod delivery;
 mod directory;
 mod enrol;
+mod holds;
 mod idempotency;
 mod limits;
 mod nonces;
@@ -101,6 +102,19 @@ macro_rules! conformance_cases {
             limits::what_a_tenant_spends_a_day_stays_under_its_cap,
             limits::limits_of_one_tenant_do_not_touch_another,
             limits::no_detour_buys_a_twenty_first_guess,
+            holds::f12_a_held_person_proves_themselves_by_trusted_calls,
+            holds::f12_what_is_reserved_is_for_trusted_calls_alone,
+            holds::f12_two_starts_a_day_are_reserved_and_no_more,
+            holds::f12_guesses_at_what_is_reserved_fill_the_row_and_not_the_day,
+            holds::f12_a_hold_that_lasts_refuses_trusted_calls_too,
+            holds::f12_starts_that_strangers_use_up_leave_the_reserved_ones,
+            holds::f12_guesses_from_elsewhere_than_the_last_approval_count_half,
+            holds::f12_who_is_erased_leaves_no_network_behind,
+            holds::f12_a_proof_on_another_channel_ends_a_hold,
+            holds::f12_a_proof_that_ends_no_hold_is_one_like_any_other,
+            holds::f12_who_is_held_is_listed_newest_first_and_in_pages,
+            holds::f12_who_is_held_goes_by_the_limits_in_force,
+            holds::f12_parallel_trusted_starts_never_pass_the_reserve,
             check::a_code_is_good_only_over_the_wire_api_it_was_asked_over,
             check::second_right_answer_is_already_used,
             check::the_fifth_guess_passes_when_it_is_right,

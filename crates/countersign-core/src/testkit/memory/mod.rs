@@ -15,10 +15,10 @@ use crate::audit::{self, AuditEntry, AuditEvent, SealedHead};
 use crate::engine::StoredUser;
 use crate::engine::{
     Answer, CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, CheckTarget, Engine, EnrolCommand,
-    EnrolOutcome, IdempotencyClaim, Idempotent, ListQuery, NameConflict, NewRow, NonceCommand, NonceKind,
-    NonceOutcome, PutUser, RecipientCommand, ResendCommand, Room, SendOutcome, StartCommand, StorageError,
-    StoredAnswer, StoredNonce, SweepReport, TenantUsage, UserIndex, UserKey, VerificationPage,
-    VerificationRecord, resolve, spend,
+    EnrolOutcome, HeldPage, HeldPlace, HeldQuery, HeldRecipient, IdempotencyClaim, Idempotent, ListQuery,
+    NameConflict, NewRow, NonceCommand, NonceKind, NonceOutcome, PutUser, RecipientCommand, ResendCommand,
+    Room, SendOutcome, StartCommand, StorageError, StoredAnswer, StoredNonce, SweepReport, TenantUsage,
+    UserIndex, UserKey, VerificationPage, VerificationRecord, resolve, spend,
 };
 use crate::ids::VerificationId;
 use crate::keys::{KeyRing, RecipientKey};
@@ -31,7 +31,7 @@ use crate::verification::enrol::{EnrolState, enrol};
 use crate::verification::resend::resend;
 use crate::verification::start::start;
 use crate::verification::{
-    Changes, Damaged, Decision, RecipientLedger, SweepAction, Topic, Verification, erase, sweep,
+    Changes, Damaged, Decision, RecipientLedger, SweepAction, Topic, Verification, erase, release, sweep,
 };
 use async_trait::async_trait;
 
@@ -251,6 +251,23 @@ impl Engine for MemoryEngine {
         self.locked(|store| Ok(store.recipient(tenant, budget)))
     }
 
+    async fn held(&self, tenant: &TenantId, query: HeldQuery) -> Result<HeldPage, StorageError> {
+        self.locked(|store| {
+            let theirs = store.recipients.iter().filter(|((owner, _), _)| owner == tenant);
+            let placed =
+                theirs.filter_map(|((_, budget), ledger)| Some((query.place(*budget, ledger)?, ledger)));
+            let mut placed: Vec<_> = placed.collect();
+            placed.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
+            let of = |(place, ledger): (HeldPlace, &RecipientLedger)| HeldRecipient {
+                place,
+                ledger: ledger.clone(),
+                verification: ledger.guessed_at().and_then(|id| store.get(tenant, id)).cloned(),
+            };
+            let found = placed.into_iter().take(query.limit as usize).map(of).collect();
+            Ok(HeldPage { found, go_on: None })
+        })
+    }
+
     async fn tenant_usage(&self, tenant: &TenantId) -> Result<TenantUsage, StorageError> {
         self.locked(|store| {
             Ok(TenantUsage {
@@ -263,13 +280,10 @@ impl Engine for MemoryEngine {
 
     async fn release(&self, command: RecipientCommand) -> Result<bool, StorageError> {
         self.locked(|store| {
-            let now = store.judged_at(command.now);
-            let key = (command.tenant, command.keys.budget);
-            let held = store.recipients.get_mut(&key).filter(|l| l.hold(&command.caps, now).is_some());
-            let Some(ledger) = held else { return Ok(false) };
-            ledger.release();
-            store.high_water = Some(now);
-            self.log(store, &[command.audit]);
+            let command = RecipientCommand { now: store.judged_at(command.now), ..command };
+            let ledger = store.recipient(&command.tenant, &command.keys.budget);
+            let Some(changes) = release(ledger, &command) else { return Ok(false) };
+            self.commit(store, &command.tenant, changes, command.now);
             Ok(true)
         })
     }
@@ -297,6 +311,8 @@ impl Engine for MemoryEngine {
                 store.put(erased);
             }
             store.users.retain(|(owner, _), user| owner != tenant || !has_address(user, &identity));
+            let ledger = store.recipients.get_mut(&(tenant.clone(), command.keys.budget));
+            ledger.map(RecipientLedger::forget_whereabouts);
             store.high_water = Some(now);
             self.log(store, &[command.audit]);
             Ok(wiped)

@@ -96,6 +96,7 @@ impl Store {
                 recipients: wanted.iter().map(|d| self.recipient(tenant, &d.keys.budget)).collect(),
                 client: self.client(tenant, command.client),
                 tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
+                also_released: None,
             },
         }
     }
@@ -106,13 +107,15 @@ impl Store {
     }
 
     pub(super) fn running(&self, tenant: &TenantId, verification: Option<&Verification>) -> RunningState {
-        let destinations = verification.map_or(&[][..], |v| &v.destinations);
+        let budgets = verification.into_iter().flat_map(Verification::budgets);
+        let ends = verification.and_then(|v| v.ends_hold.as_ref());
         RunningState {
             verification: verification.cloned(),
             ledgers: Ledgers {
-                recipients: destinations.iter().map(|d| self.recipient(tenant, &d.budget)).collect(),
+                recipients: budgets.map(|budget| self.recipient(tenant, &budget)).collect(),
                 client: self.client(tenant, verification.and_then(|v| v.client)),
                 tenant: self.tenants.get(tenant).cloned().unwrap_or_default(),
+                also_released: ends.map(|ends| self.recipient(tenant, &ends.budget)),
             },
         }
     }

@@ -21,13 +21,20 @@ pub(super) enum Event {
     Send,
     Return,
     Failure,
+    /// One that counts half.
+    FailureElsewhere,
+    /// One that is kept for trusted calls.
+    ReservedStart,
 }
 
 pub(super) struct Book {
     pub(super) now: Timestamp,
     caps: Caps,
     events: Vec<(Party, Event, Timestamp)>,
-    failures_in_a_row: BTreeMap<Party, u32>,
+    /// Those that count in full, and those that count half.
+    failures_in_a_row: BTreeMap<Party, (u32, u32)>,
+    /// From which client each was approved last, and when that was noted.
+    approved: BTreeMap<Party, (u8, Timestamp)>,
     held: BTreeSet<Party>,
     /// Tenant and client.
     client_starts: Vec<(u8, u8, Timestamp)>,
@@ -45,6 +52,7 @@ impl Book {
             caps,
             events: Vec::new(),
             failures_in_a_row: BTreeMap::new(),
+            approved: BTreeMap::new(),
             held: BTreeSet::new(),
             client_starts: Vec::new(),
             failed_checks: Vec::new(),
@@ -89,15 +97,39 @@ impl Book {
     }
 
     /// One failed check, of all the verification's addresses.
-    pub(super) fn write_failure(&mut self, parties: &[Party]) {
+    pub(super) fn write_failure(&mut self, parties: &[Party], client: u8, reserved: bool) {
         for party in parties {
-            self.write(*party, Event::Failure);
-            let row = self.failures_in_a_row.entry(*party).or_default();
-            *row += 1;
-            if *row >= self.caps.recipient.hold_after {
+            let home = self.approved.get(party).filter(|(_, at)| self.now.since(*at) < 30 * DAY);
+            let elsewhere = client > 0 && home.is_some_and(|(home, _)| *home != client);
+            if !reserved {
+                self.write(*party, if elsewhere { Event::FailureElsewhere } else { Event::Failure });
+            }
+            let (full, half) = self.failures_in_a_row.entry(*party).or_default();
+            *(if elsewhere { &mut *half } else { &mut *full }) += 1;
+            let after = self.caps.recipient.hold_after;
+            if f64::from(*full) + f64::from(*half) / 2.0 >= f64::from(after)
+                || *full + *half >= after.max(100)
+            {
                 self.held.insert(*party);
             }
         }
+    }
+
+    /// Where each of them was approved is noted, the same place once a day.
+    pub(super) fn write_approval(&mut self, parties: &[Party], client: u8) {
+        for party in parties {
+            let lately = |(home, at): &(u8, Timestamp)| *home == client && self.now.since(*at) < DAY;
+            match self.approved.get(party) {
+                Some(noted) if lately(noted) => {}
+                _ if client == 0 => drop(self.approved.remove(party)),
+                _ => drop(self.approved.insert(*party, (client, self.now))),
+            }
+        }
+    }
+
+    /// Who is erased leaves no place behind.
+    pub(super) fn erase(&mut self, party: Party) {
+        self.approved.remove(&party);
     }
 
     pub(super) fn write_success(&mut self, parties: &[Party]) {
@@ -110,7 +142,8 @@ impl Book {
         if was_held {
             self.held.remove(&party);
             self.failures_in_a_row.remove(&party);
-            self.events.retain(|(whose, what, _)| (*whose, *what) != (party, Event::Failure));
+            let failed = [Event::Failure, Event::FailureElsewhere];
+            self.events.retain(|(whose, what, _)| *whose != party || !failed.contains(what));
         }
         was_held
     }
@@ -120,7 +153,8 @@ impl Book {
         let (held, events, now) = (&self.held, &self.events, self.now);
         self.failures_in_a_row.retain(|party, _| {
             let newest = events.iter().filter(|(whose, _, _)| whose == party).map(|(_, _, at)| *at).max();
-            held.contains(party) || newest.is_some_and(|newest| now < newest + 30 * DAY)
+            let approved = self.approved.get(party).map(|(_, at)| *at);
+            held.contains(party) || newest.max(approved).is_some_and(|newest| now < newest + 30 * DAY)
         });
     }
 
@@ -160,8 +194,16 @@ impl Book {
         (sum, self.now.until(Timestamp::from_millis((oldest + 1) * QUARTER) + DAY))
     }
 
+    /// Rounded up, as it is shown.
     pub(super) fn row_of_failures(&self, party: Party) -> u32 {
-        self.failures_in_a_row.get(&party).copied().unwrap_or_default()
+        let (full, half) = self.failures_in_a_row.get(&party).copied().unwrap_or_default();
+        full + half.div_ceil(2)
+    }
+
+    /// The same of a window.
+    pub(super) fn failures(&self, party: Party, window: Duration) -> u32 {
+        let half = self.count(party, Event::FailureElsewhere, window);
+        self.count(party, Event::Failure, window) + half.div_ceil(2)
     }
 
     /// How much is guessed at a tenant's codes: 0 is as usual, 3 severe.
@@ -179,7 +221,35 @@ impl Book {
     pub(super) fn hold(&self, party: Party) -> Option<Duration> {
         let usual = self.caps.recipient.failed_checks_per_day;
         let cap = if self.level(party.0) == 3 { usual.min(2) } else { usual };
-        if self.held.contains(&party) { Some(DAY) } else { self.wait_for(party, Event::Failure, cap, DAY) }
+        if self.held.contains(&party) {
+            return Some(DAY);
+        }
+        // What is left of the day's guesses when each of them has left it, in turn.
+        let full = self.times(party, Event::Failure, DAY).into_iter().map(|at| (at, 2));
+        let half = self.times(party, Event::FailureElsewhere, DAY).into_iter().map(|at| (at, 1));
+        let mut day: Vec<(Timestamp, u32)> = full.chain(half).collect();
+        day.sort_unstable();
+        let mut left: u32 = day.iter().map(|(_, halves)| halves).sum();
+        let mut wait = None;
+        for (at, halves) in day {
+            if left < 2 * cap {
+                break;
+            }
+            left -= halves;
+            wait = Some(self.now.until(at + DAY));
+        }
+        wait
+    }
+
+    /// Whether one of them is held until somebody ends it.
+    pub(super) fn is_held_for_good(&self, tenant: u8, to: &[Who]) -> bool {
+        to.iter().any(|who| self.held.contains(&(tenant, *who)))
+    }
+
+    /// How long until all of them may be started by a trusted call.
+    pub(super) fn wait_for_reserved(&self, tenant: u8, to: &[Who]) -> Option<Duration> {
+        let cap = self.caps.recipient.reserved_starts_per_day;
+        to.iter().filter_map(|who| self.wait_for((tenant, *who), Event::ReservedStart, cap, DAY)).max()
     }
 
     pub(super) fn held(&self, tenant: u8, to: &[Who]) -> Option<Duration> {

@@ -1,6 +1,7 @@
 //! Compares all that can be seen of an engine with the model, and learns the codes and ids that only
 //! the engine can draw.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::reference::NoteState;
 use super::steps::{GHOST, Who};
 use super::walk::{Result, Walk, fail};
 use crate::code::Code;
+use crate::engine::HeldQuery;
 use crate::outbox::{Message, MessageState, Payload};
 use crate::policy::{CodeSharing, RecipientCaps};
 use crate::testkit::bench::EngineFixture;
@@ -26,7 +28,23 @@ impl<F: EngineFixture> Walk<'_, F> {
             for who in 0..=GHOST {
                 self.compare_ledger(tenant, who).await?;
             }
+            self.compare_held(tenant).await?;
         }
+        Ok(())
+    }
+
+    /// Who is listed is held, and the reverse.
+    async fn compare_held(&self, tenant: u8) -> Result {
+        let (caps, now) = (self.caps_in_force(tenant).await?, self.model.now());
+        let query = HeldQuery { caps, before: None, limit: 10, looks: HeldQuery::LOOKS, now };
+        let page = self.engine().held(self.tenant(tenant), query).await?;
+        prop_assert_eq!(page.go_on, None, "all were looked at");
+        let places: Vec<_> = page.found.iter().map(|held| held.place).collect();
+        prop_assert!(places.is_sorted_by(|a, b| a > b), "newest first");
+        let listed: BTreeSet<_> = places.iter().map(|place| place.budget).collect();
+        let is_held = |who: &Who| self.model.book.hold((tenant, *who)).is_some();
+        let held = (0..=GHOST).filter(is_held).map(|who| self.recipient(tenant, who).budget);
+        prop_assert_eq!(listed, held.collect::<BTreeSet<_>>(), "who is held");
         Ok(())
     }
 
@@ -49,6 +67,7 @@ impl<F: EngineFixture> Walk<'_, F> {
         prop_assert_eq!((seen.created_at, seen.expires_at), (expected.opened, expected.deadline), "its time");
         prop_assert_eq!((seen.sends_used, seen.last_send_at), (expected.sends, expected.last_send), "sends");
         prop_assert_eq!(seen.checks_used, expected.checks, "checks");
+        prop_assert_eq!(seen.reserved, expected.reserved, "reserved");
         prop_assert_eq!(seen.terms.max_checks, expected.max_checks, "checks in all");
         let key = |who| self.recipient(expected.tenant, who).identity;
         let places: Vec<_> = seen.destinations.iter().map(|d| (d.identity, d.code_expires_at)).collect();
@@ -96,7 +115,9 @@ impl<F: EngineFixture> Walk<'_, F> {
         prop_assert_eq!((seen.starts_hour, seen.starts_day), both(Event::Start), "starts");
         prop_assert_eq!((seen.sends_hour, seen.sends_day), both(Event::Send), "messages");
         let failed = (seen.failed_checks_hour, seen.failed_checks_day);
-        prop_assert_eq!(failed, both(Event::Failure), "failed checks");
+        let expected = [3_600, 86_400].map(|s| self.model.book.failures(party, Duration::from_secs(s)));
+        prop_assert_eq!([failed.0, failed.1], expected, "failed checks");
+        prop_assert_eq!(seen.reserved_starts_day, day(Event::ReservedStart), "reserved starts");
         prop_assert_eq!(seen.consecutive_failures, self.model.book.row_of_failures(party), "row of failures");
         let hold = ledger.hold(&self.caps_in_force(tenant).await?, now).map(Hold::retry_after);
         prop_assert_eq!(hold, self.model.book.hold(party), "hold");
@@ -150,10 +171,14 @@ impl<F: EngineFixture> Walk<'_, F> {
     pub(super) fn see_the_end(&mut self) {
         let is_held = |who| (0..2).any(|tenant| self.model.book.hold((tenant, who)).is_some());
         let has_failed = |who| (0..2).any(|tenant| self.model.book.row_of_failures((tenant, who)) > 0);
+        let half = |party| self.model.book.count(party, Event::FailureElsewhere, Duration::from_secs(86_400));
+        let has_half_failed = |who| (0..2).any(|tenant| half((tenant, who)) > 0);
         let there_is = [
             ("a deleted verification", self.model.proofs.iter().any(|proof| proof.deleted)),
             ("a hold", (0..=GHOST).any(is_held)),
             ("a row of failures", (0..=GHOST).any(has_failed)),
+            ("a reserved start", self.model.proofs.iter().any(|proof| proof.reserved)),
+            ("half a failure", (0..=GHOST).any(has_half_failed)),
         ];
         self.seen.extend(there_is.iter().filter(|(_, is)| *is).map(|(what, _)| (*what).to_owned()));
         let proofs = &self.model.proofs;

@@ -34,7 +34,7 @@ const LENGTH: usize = 50;
 const ENOUGH: u64 = 2_000;
 
 /// What sequences may come to.
-const EVERYTHING: [&str; 38] = [
+const EVERYTHING: [&str; 40] = [
     "Opened",
     "Resent",
     "CoolingDown",
@@ -73,6 +73,8 @@ const EVERYTHING: [&str; 38] = [
     "a deleted verification",
     "a hold",
     "a row of failures",
+    "a reserved start",
+    "half a failure",
 ];
 
 /// Writes the test that an engine agrees with the model, for the engines of a fixture.

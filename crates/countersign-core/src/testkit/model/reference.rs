@@ -28,6 +28,8 @@ pub(super) struct Proof {
     user: u8,
     pretended: bool,
     client: u8,
+    /// For trusted calls alone.
+    pub(super) reserved: bool,
     pub(super) opened: Timestamp,
     pub(super) deadline: Timestamp,
     ended: Option<(Status, Timestamp)>,
@@ -84,6 +86,7 @@ pub(super) struct Ask {
     pub(super) context: u8,
     pub(super) own_code: Option<Code>,
     pub(super) client: u8,
+    pub(super) trusted: bool,
     pub(super) cost: u64,
 }
 
@@ -178,9 +181,40 @@ impl Model {
         Some(proof.last_send? + *cool_down?)
     }
 
-    fn forbids_opening(&self, ask: &Ask) -> Option<Refusal> {
-        self.book
-            .forbids_newcomers(ask.tenant, &ask.to, ask.delivery)
+    /// Whether a start has to be one of those that are kept for trusted calls; or why there is none.
+    fn room(&self, ask: &Ask, held: Option<Refusal>) -> Result<bool, Refusal> {
+        let own = held.or_else(|| self.book.forbids_newcomers(ask.tenant, &ask.to, ask.delivery));
+        let wait = self.book.wait_for_reserved(ask.tenant, &ask.to);
+        match (own, wait) {
+            (None, _) => Ok(false),
+            (Some(_), None) if self.may_use_reserve(ask) => Ok(true),
+            (Some(Refusal::RecipientHeld { retry_after }), Some(wait)) if self.may_use_reserve(ask) => {
+                Err(Refusal::RecipientHeld { retry_after: retry_after.min(wait) })
+            }
+            (Some(Refusal::RecipientLimit { retry_after }), Some(wait)) if self.may_use_reserve(ask) => {
+                Err(Refusal::RecipientLimit { retry_after: retry_after.min(wait) })
+            }
+            (Some(refusal), _) => Err(refusal),
+        }
+    }
+
+    fn may_use_reserve(&self, ask: &Ask) -> bool {
+        ask.trusted && ask.intent == Intent::Start && !self.book.is_held_for_good(ask.tenant, &ask.to)
+    }
+
+    /// For how long such a caller gets nothing of a running verification.
+    fn held(&self, proof: &Proof, to: &[Who], trusted: bool) -> Option<Duration> {
+        let hold = self.book.held(proof.tenant, to);
+        match (proof.reserved, trusted && !self.book.is_held_for_good(proof.tenant, to)) {
+            (false, _) => hold,
+            (true, true) => None,
+            (true, false) => Some(hold.unwrap_or(self.now().until(proof.deadline))),
+        }
+    }
+
+    fn forbids_opening(&self, ask: &Ask, held: Option<Refusal>) -> Option<Refusal> {
+        self.room(ask, held)
+            .err()
             .or_else(|| self.book.forbids_client(ask.tenant, ask.client))
             .or_else(|| self.book.forbids_cost(ask.tenant, ask.delivery, ask.cost))
     }
@@ -208,7 +242,8 @@ impl Model {
 
     pub(super) fn start(&mut self, ask: &Ask) -> Sent {
         let now = self.now();
-        if let Some(refusal) = self.book.forbids_anything(ask.tenant, &ask.to) {
+        let held = self.book.forbids_anything(ask.tenant, &ask.to);
+        if let Some(refusal) = held.filter(|_| !self.may_use_reserve(ask)) {
             return Sent::Refused(refusal);
         }
         let mut latest: BTreeSet<usize> =
@@ -225,8 +260,17 @@ impl Model {
         let exhausted = windows.max().filter(|wait| !wait.is_zero() && ask.intent != Intent::Start);
         let exhausted = exhausted.map(|retry_after| Refusal::ChecksExhausted { retry_after });
         let running = standing(Status::Pending);
+        let reserved = running.iter().map(|p| &self.proofs[*p]).filter(|p| p.reserved);
+        let others = reserved.filter_map(|p| self.held(p, &ask.to, ask.trusted)).max();
+        if let Some(retry_after) = others {
+            return Sent::Refused(Refusal::RecipientHeld { retry_after });
+        }
         let newest = running.iter().copied().max_by_key(|p| self.proofs[*p].id);
         let same = newest.filter(|p| ask.intent.is_resend() || is_meant(&self.proofs[*p], ask));
+        let same = same.filter(|p| match (self.proofs[*p].reserved, held) {
+            (true, _) => ask.to.iter().all(|who| self.proofs[*p].addresses.iter().any(|a| a.who == *who)),
+            (false, held) => held.is_none(),
+        });
         let last = latest.iter().copied().max_by_key(|p| self.proofs[*p].id).map(|p| &self.proofs[p]);
         let day = Duration::from_secs(86_400);
         let late = last.is_some_and(|p| p.status(now) == Status::Expired && now < p.deadline + day);
@@ -234,7 +278,7 @@ impl Model {
             (Some(proof), _) => self.forbids_sending_again(&self.proofs[proof], ask),
             (None, Intent::ResendOnly) => exhausted.or(Some(Refusal::NothingPending)),
             (None, Intent::ResendOrRevive) if !late => exhausted.or(Some(Refusal::NothingPending)),
-            (None, _) => exhausted.or_else(|| self.forbids_opening(ask)),
+            (None, _) => exhausted.or_else(|| self.forbids_opening(ask, held)),
         };
         let users: BTreeSet<u8> = ask.to.iter().map(|who| self.user_of(ask, *who)).collect();
         // Several addresses of nobody's are not verified together.
@@ -247,10 +291,11 @@ impl Model {
             (None, _) => {}
         }
         let user = self.user_of(ask, ask.to[0]);
+        let reserved = same.is_none() && self.room(ask, held) == Ok(true);
         for other in running.into_iter().filter(|p| Some(*p) != same) {
             self.proofs[other].finish(Status::Canceled, now);
         }
-        let proof = same.unwrap_or_else(|| self.open(ask, user));
+        let proof = same.unwrap_or_else(|| self.open(ask, user, reserved));
         let indexes = ask.to.iter().map(|who| self.join(proof, *who, ask)).collect();
         self.issue(proof, indexes, ask.delivery, ask.own_code.as_ref().filter(|_| same.is_none()), ask.cost);
         if same.is_some() { Sent::Resent(proof) } else { Sent::Opened(proof) }
@@ -281,7 +326,10 @@ impl Model {
         if ask.user > 0 { ask.user } else { before().map_or(0, |p| p.user) }
     }
 
-    fn open(&mut self, ask: &Ask, user: u8) -> usize {
+    fn open(&mut self, ask: &Ask, user: u8, reserved: bool) -> usize {
+        for who in ask.to.iter().filter(|_| reserved) {
+            self.book.write((ask.tenant, *who), Event::ReservedStart);
+        }
         self.book.write_client(ask.tenant, ask.client);
         let raised = self.book.level(ask.tenant) >= 2;
         let fewer = raised && (self.terms.fixed_length || ask.own_code.is_some());
@@ -295,6 +343,7 @@ impl Model {
             user,
             pretended: ask.delivery == Delivery::Pretend,
             client: ask.client,
+            reserved,
             opened: self.now(),
             deadline: self.now() + self.terms.window,
             ended: None,
@@ -310,7 +359,7 @@ impl Model {
         self.proofs.len() - 1
     }
 
-    /// The address' place in the verification; a newcomer is charged a start.
+    /// The address' place in the verification; a newcomer is charged a start, unless a reserved one was charged.
     fn join(&mut self, proof: usize, who: Who, ask: &Ask) -> usize {
         let (now, addresses) = (self.now(), &mut self.proofs[proof].addresses);
         if let Some(known) = addresses.iter().position(|a| a.who == who) {
@@ -320,7 +369,7 @@ impl Model {
         addresses.push(Address { who, somebody, code: None, past: Vec::new(), dies: now, kept: false });
         let place = addresses.len() - 1;
         self.joined.push(((ask.tenant, who), ask.purpose, proof));
-        if ask.delivery != Delivery::Return {
+        if ask.delivery != Delivery::Return && !self.proofs[proof].reserved {
             self.book.write((ask.tenant, who), Event::Start);
         }
         place
@@ -375,7 +424,14 @@ impl Model {
         }
     }
 
-    pub(super) fn resend(&mut self, tenant: u8, proof: usize, delivery: Delivery, cost: u64) -> Sent {
+    pub(super) fn resend(
+        &mut self,
+        tenant: u8,
+        proof: usize,
+        delivery: Delivery,
+        trusted: bool,
+        cost: u64,
+    ) -> Sent {
         let known = self.known(tenant, proof);
         let Some(running) = known else { return Sent::Refused(Refusal::NotFound) };
         let delivery = if running.pretended { Delivery::Pretend } else { delivery };
@@ -385,8 +441,8 @@ impl Model {
         }
         let to: Vec<Who> = running.addresses.iter().map(|a| a.who).collect();
         let refusal = self
-            .book
-            .forbids_anything(tenant, &to)
+            .held(running, &to, trusted)
+            .map(|retry_after| Refusal::RecipientHeld { retry_after })
             .or_else(|| self.forbids_sending(running, &to, delivery))
             .or_else(|| self.book.forbids_cost(tenant, delivery, cost));
         if let Some(refusal) = refusal {
@@ -409,6 +465,7 @@ impl Model {
         guess: &Code,
         context: u8,
         consume: bool,
+        (client, trusted): (u8, bool),
     ) -> Checked {
         let now = self.now();
         let Some(found) = self.known(tenant, proof) else { return Checked::NotFound };
@@ -422,7 +479,8 @@ impl Model {
             Status::Exhausted => return rejected(Rejection::Exhausted, window),
         }
         let parties: Vec<Party> = found.addresses.iter().map(|a| (tenant, a.who)).collect();
-        if let Some(wait) = parties.iter().filter_map(|party| self.book.hold(*party)).max() {
+        let to: Vec<Who> = found.addresses.iter().map(|a| a.who).collect();
+        if let Some(wait) = self.held(found, &to, trusted) {
             return rejected(Rejection::RecipientHeld, wait);
         }
         let named = |a: &&Address| only.is_none_or(|who| a.who == who) && now < a.dies;
@@ -433,15 +491,16 @@ impl Model {
         let fits = found.context == context;
         let right = |a: &&&Address| fits && a.somebody && a.code.as_ref() == Some(guess);
         let proven: Vec<Party> = live.iter().filter(right).map(|a| (tenant, a.who)).collect();
-        let used_up = found.checks + 1 >= found.max_checks;
+        let (used_up, reserved) = (found.checks + 1 >= found.max_checks, found.reserved);
         if proven.is_empty() {
             if live.iter().any(|a| a.somebody) {
                 self.book.write_tenant_failure(tenant, proof);
             }
-            self.book.write_failure(&parties);
+            self.book.write_failure(&parties, client, reserved);
         } else if consume {
-            let (client, opened) = (found.client, found.opened);
-            self.book.forgive(proof, tenant, client, opened);
+            let (started_by, opened) = (found.client, found.opened);
+            self.book.forgive(proof, tenant, started_by, opened);
+            self.book.write_approval(&proven, client);
         }
         self.book.write_success(&proven);
         let found = &mut self.proofs[proof];
@@ -466,6 +525,7 @@ impl Model {
     }
 
     pub(super) fn erase(&mut self, (tenant, who): Party) {
+        self.book.erase((tenant, who));
         let now = self.now();
         let theirs = |p: &&mut Proof| p.tenant == tenant && p.addresses.iter().any(|a| a.who == who);
         for proof in self.proofs.iter_mut().filter(theirs) {

@@ -75,6 +75,7 @@ pub(super) enum Step {
         context: u8,
         own_code: u8,
         client: u8,
+        trusted: bool,
         cost: u64,
         claim: Claim,
     },
@@ -82,6 +83,7 @@ pub(super) enum Step {
         nth: u8,
         foreign: bool,
         delivery: Delivery,
+        trusted: bool,
         cost: u64,
         claim: Claim,
     },
@@ -91,6 +93,8 @@ pub(super) enum Step {
         guess: Guess,
         other_context: bool,
         consume: bool,
+        client: u8,
+        trusted: bool,
         claim: Claim,
     },
     CheckByAddress {
@@ -98,6 +102,7 @@ pub(super) enum Step {
         purpose: u8,
         who: Who,
         guess: Guess,
+        client: u8,
     },
     Cancel {
         nth: u8,
@@ -175,18 +180,19 @@ fn caps() -> impl Strategy<Value = Caps> {
         select(vec![10_u32, 3]),
         select(vec![20_u32, 4]),
         select(vec![50_u32, 3, 6]),
-        select(vec![60_u32, 2]),
+        select(vec![(60_u32, 2_u32), (2, 1)]),
         select(vec![(20_u32, true), (2, true), (2, false)]),
         select(vec![FailureBudget::default(), FailureBudget { alert: 1, raised: 3, severe: 5 }]),
         select(vec![None, Some(100_u64)]),
     )
-        .prop_map(|(hour, day, failed, hold_after, returns, client, tenant, spend)| Caps {
+        .prop_map(|(hour, day, failed, hold_after, (returns, reserved), client, tenant, spend)| Caps {
             recipient: RecipientCaps {
                 starts_per_hour: hour,
                 starts_per_day: day,
                 failed_checks_per_day: failed,
                 hold_after,
                 returns_per_hour: returns,
+                reserved_starts_per_day: reserved,
             },
             client_starts_per_hour: client.0,
             client_limit_refuses: client.1,
@@ -215,46 +221,56 @@ fn step() -> impl Strategy<Value = Step> {
     // Nobody's name is no user's.
     let user = prop_oneof![3 => Just(0_u8), 3 => Just(1_u8), 1 => Just(2_u8)];
     let to = (to, user).prop_map(|(to, user)| if to == [GHOST] { (to, 0) } else { (to, user) });
-    let start = (tenant(), purpose(), to, intent, delivery(), odd(), odd(), 0..3_u8, cost(), claim())
-        .prop_map(
-            |(tenant, purpose, (to, user), intent, delivery, context, own_code, client, cost, claim)| {
-                Step::Start {
-                    tenant,
-                    purpose,
-                    to,
-                    user,
-                    intent,
-                    delivery,
-                    context,
-                    own_code,
-                    client,
-                    cost,
-                    claim,
-                }
-            },
-        );
+    let from = || (0..3_u8, rarely(3));
+    let start = (tenant(), purpose(), to, intent, delivery(), odd(), odd(), from(), cost(), claim())
+        .prop_map(|(tenant, purpose, (to, user), intent, delivery, context, own_code, from, cost, claim)| {
+            let (client, trusted) = from;
+            Step::Start {
+                tenant,
+                purpose,
+                to,
+                user,
+                intent,
+                delivery,
+                context,
+                own_code,
+                client,
+                trusted,
+                cost,
+                claim,
+            }
+        });
     let guess = || {
         prop_oneof![
             3 => (0..3_u8).prop_map(Guess::Live), 1 => Just(Guess::First), 1 => Just(Guess::Newest),
             4 => Just(Guess::Wrong)
         ]
     };
-    let by_id = (nth(), rarely(20), guess(), rarely(8), rarely(6), claim()).prop_map(
-        |(nth, foreign, guess, other_context, keep, claim)| Step::CheckById {
+    let by_id = (nth(), rarely(20), guess(), rarely(8), rarely(6), from(), claim()).prop_map(
+        |(nth, foreign, guess, other_context, keep, (client, trusted), claim)| Step::CheckById {
             nth,
             foreign,
             guess,
             other_context,
             consume: !keep,
+            client,
+            trusted,
             claim,
         },
     );
-    let by_address = (tenant(), purpose(), 0..=GHOST, guess())
-        .prop_map(|(tenant, purpose, who, guess)| Step::CheckByAddress { tenant, purpose, who, guess });
-    let resend =
-        (nth(), rarely(20), delivery(), cost(), claim()).prop_map(|(nth, foreign, delivery, cost, claim)| {
-            Step::Resend { nth, foreign, delivery, cost, claim }
-        });
+    let by_address = (tenant(), purpose(), 0..=GHOST, guess(), 0..3_u8).prop_map(
+        |(tenant, purpose, who, guess, client)| Step::CheckByAddress { tenant, purpose, who, guess, client },
+    );
+    let resend = (nth(), rarely(20), delivery(), rarely(3), cost(), claim()).prop_map(
+        |(nth, foreign, delivery, trusted, cost, claim)| Step::Resend {
+            nth,
+            foreign,
+            delivery,
+            trusted,
+            cost,
+            claim,
+        },
+    );
     prop_oneof![
         10 => start,
         6 => resend,

@@ -193,6 +193,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             context,
             own_code,
             client,
+            trusted,
             cost,
             claim,
         } = step
@@ -210,6 +211,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             context: *context,
             own_code: (*own_code > 0).then(|| own_code_of(*own_code)),
             client: *client,
+            trusted: *trusted,
             cost: *cost,
         };
         let basis = commands::start(self.tenant(tenant), ALICE, self.now(), self.entropy.seed());
@@ -221,6 +223,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             custom_code: ask.own_code.clone(),
             context: context_of(*context),
             client: (*client > 0).then_some([*client; 16]),
+            trusted: *trusted,
             terms: self.terms.clone(),
             caps: self.caps,
             cost_micros: *cost,
@@ -238,13 +241,14 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
     }
 
     async fn resend(&mut self, step: &Step) -> Result {
-        let Step::Resend { nth, foreign, delivery, cost, claim } = step else {
+        let Step::Resend { nth, foreign, delivery, trusted, cost, claim } = step else {
             unreachable!("resend() gets resends")
         };
         let Some((proof, id, tenant)) = self.pick(*nth, *foreign) else { return Ok(()) };
         let claim = claim_of(*claim, 1);
         let command = ResendCommand {
             delivery: *delivery,
+            trusted: *trusted,
             caps: self.caps,
             cost_micros: *cost,
             idempotency: claim,
@@ -252,7 +256,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
         };
         let answer = self.engine().resend(command).await?;
         let Some((outcome, at)) = self.once(tenant, claim, answer, Outcome::Send)? else { return Ok(()) };
-        let expected = self.model.resend(tenant, proof, *delivery, *cost);
+        let expected = self.model.resend(tenant, proof, *delivery, *trusted, *cost);
         self.sent(tenant, expected, outcome, at, claim).await
     }
 
@@ -288,6 +292,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
             self.learn_returned(proof, &code)?;
         }
         if let Some(claim) = claim.filter(|_| kind != AcceptedKind::CoolingDown) {
+            accepted.client_is_over = false; // never stored
             let outcome = Outcome::Send(SendOutcome::Accepted(accepted));
             self.answers.insert((tenant, claim.key[0]), Answer { claim, outcome, at });
         }
@@ -301,24 +306,28 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
     }
 
     async fn check(&mut self, step: &Step) -> Result {
-        let (tenant, proof, target, only, guess, context, consume, claim) = match step {
-            Step::CheckById { nth, foreign, guess, other_context, consume, claim } => {
+        let (tenant, proof, target, only, guess, context, consume, from, claim) = match step {
+            Step::CheckById { nth, foreign, guess, other_context, consume, client, trusted, claim } => {
                 let Some((proof, id, tenant)) = self.pick(*nth, *foreign) else { return Ok(()) };
                 let context = (self.model.proofs[proof].context + u8::from(*other_context)) % 3;
-                (tenant, proof, CheckTarget::Id(id), None, *guess, context, *consume, claim_of(*claim, 2))
+                let (target, claim, from) = (CheckTarget::Id(id), claim_of(*claim, 2), (*client, *trusted));
+                (tenant, proof, target, None, *guess, context, *consume, from, claim)
             }
-            Step::CheckByAddress { tenant, purpose, who, guess } => {
+            Step::CheckByAddress { tenant, purpose, who, guess, client } => {
                 let found = self.model.latest(*tenant, *purpose, *who);
                 let identity = self.recipient(*tenant, *who).identity;
                 let target = CheckTarget::Recipient { identity, purposes: vec![purpose_of(*purpose)] };
                 let context = found.map_or(0, |proof| self.model.proofs[proof].context);
-                (*tenant, found.unwrap_or(usize::MAX), target, Some(*who), *guess, context, true, None)
+                let (found, from) = (found.unwrap_or(usize::MAX), (*client, false));
+                (*tenant, found, target, Some(*who), *guess, context, true, from, None)
             }
             _ => unreachable!("check() gets checks"),
         };
         let code = self.guess(proof, guess);
         let command = CheckCommand {
             context: context_of(context),
+            client: (from.0 > 0).then_some([from.0; 16]),
+            trusted: from.1,
             consume,
             caps: self.caps,
             idempotency: claim,
@@ -329,7 +338,7 @@ impl<'a, F: EngineFixture> Walk<'a, F> {
         prop_assert_eq!(at, self.model.now(), "judged at");
         let charged = |model: &Model| model.proofs.get(proof).map(|p| p.checks);
         let before = charged(&self.model);
-        let expected = self.model.check(tenant, proof, only, &code, context, consume);
+        let expected = self.model.check(tenant, proof, only, &code, context, consume, from);
         let (came_to, verification) = match &outcome {
             CheckOutcome::Right { verification } => (Checked::Right(proof), Some(verification)),
             CheckOutcome::Rejected { verification, reason, retry_after } => {

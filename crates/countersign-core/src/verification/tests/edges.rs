@@ -9,11 +9,13 @@ use crate::policy::RecipientCaps;
 use crate::testkit::commands;
 use crate::verification::cancel::cancel;
 use crate::verification::check::check;
+use crate::verification::ledger::Failure;
 use crate::verification::sweep::{SweepAction, erase, sweep};
 
 const ALICE: &str = "a@example.com";
 const BOB: &str = "+12125550101";
 const DAY: u64 = 24 * 3600;
+const FAILURE: Failure = Failure { client: None, reserved: false, at: None };
 
 fn stranger() -> TenantId {
     TenantId::parse("stranger").unwrap()
@@ -31,7 +33,7 @@ fn ledger(record: impl Fn(&mut RecipientLedger, Timestamp), at_seconds: &[u64]) 
 fn failed(at_seconds: &[u64]) -> RecipientLedger {
     let caps = RecipientCaps::default();
     let fail = |ledger: &mut RecipientLedger, at| {
-        ledger.record_failure(&caps, at);
+        ledger.record_failure(&caps, FAILURE, at);
     };
     ledger(fail, at_seconds)
 }
@@ -183,7 +185,7 @@ fn a_ledger_keeps_no_more_than_its_caps_read() {
         recipient.record_start(&caps, at(0));
         recipient.record_send(at(0));
         recipient.record_return(&caps, at(0));
-        recipient.record_failure(&caps, at(0));
+        recipient.record_failure(&caps, FAILURE, at(0));
         client.record_start(&all, at(0));
     }
     let seen = recipient.windows(at(0));

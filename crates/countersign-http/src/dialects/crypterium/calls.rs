@@ -295,6 +295,8 @@ impl Calls {
             context: caller.context(),
             metadata,
             client_ip: client.ip,
+            trusted: false,
+            ends_hold_of: None,
             terms: Some(caller.terms()),
             idempotency: None,
         };
@@ -316,6 +318,9 @@ impl Calls {
             code,
             only_of_length: false,
             context: caller.context(),
+            // How many guesses pass before a number is held must not tell who was approved before: all count in full.
+            client_ip: None,
+            trusted: false,
             consume: used != Use::Look,
             record_proof: used == Use::Proof,
             idempotency: None,

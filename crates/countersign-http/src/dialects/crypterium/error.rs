@@ -346,6 +346,7 @@ impl From<RequestError> for Problem {
             // The operator's configuration and the dialect do not fit.
             RequestError::NoRoute(_)
             | RequestError::ChannelMismatch(_)
+            | RequestError::SameChannel
             | RequestError::CustomCode
             | RequestError::CustomCodeLength { .. } => {
                 Self::Internal { cause: Cause(error.to_string().into()) }

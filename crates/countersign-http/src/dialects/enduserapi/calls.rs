@@ -206,6 +206,8 @@ impl Calls {
             metadata: Pairs::default(),
             // The connection may be a person's app or the tenant's server for all of them.
             client_ip: None,
+            trusted: false,
+            ends_hold_of: None,
             terms: Some(terms(&caller.tenant.policy)),
             idempotency: None,
         };
@@ -227,6 +229,8 @@ impl Calls {
             // Where a code ends is not in what is signed: see `form::fenced_code`.
             only_of_length: true,
             context: Pairs::default(),
+            client_ip: None,
+            trusted: false,
             consume,
             record_proof: consume,
             idempotency: None,

@@ -381,6 +381,7 @@ impl From<RequestError> for Problem {
             | RequestError::CustomCode
             | RequestError::CustomCodeLength { .. }
             | RequestError::TestAndReal
+            | RequestError::SameChannel
             | RequestError::Region => Self::Internal { cause: Cause(error.to_string().into()) },
         }
     }

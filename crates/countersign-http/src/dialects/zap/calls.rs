@@ -225,6 +225,8 @@ impl Calls {
             metadata: asked.notes.clone(),
             // The connection is the tenant's server's, not the end user's.
             client_ip: None,
+            trusted: false,
+            ends_hold_of: None,
             terms: Some(terms),
             idempotency: None,
         };
@@ -268,6 +270,8 @@ impl Calls {
             code,
             only_of_length: false,
             context,
+            client_ip: None,
+            trusted: false,
             consume: true,
             record_proof: true,
             idempotency: None,

@@ -349,6 +349,7 @@ impl From<RequestError> for Problem {
             | RequestError::ChannelMismatch(_)
             | RequestError::CustomCode
             | RequestError::CustomCodeLength { .. }
+            | RequestError::SameChannel
             | RequestError::Region => Self::Internal { cause: Cause(error.to_string().into()) },
         }
     }

@@ -320,6 +320,7 @@ impl From<RequestError> for Reason {
             | RequestError::ChannelMismatch(_)
             | RequestError::CustomCode
             | RequestError::CustomCodeLength { .. }
+            | RequestError::SameChannel
             | RequestError::TestAndReal => Self::Internal(Cause(error.to_string().into())),
         }
     }

@@ -16,6 +16,7 @@ fn calls(id: &str) -> Vec<Call> {
         post(&format!("/v1/verifications/{id}/cancel")),
         Call::post(&format!("/v1/verifications/{id}/check")).json(&json!({"code": "123456"})),
         Call::post("/v1/verifications/check").json(&json!({"to": ALICE, "code": "123456"})),
+        Call::new("GET", "/v1/recipients/held"),
         Call::new("GET", "/v1/recipients/+12125550101"),
         post("/v1/recipients/+12125550101/release"),
         Call::new("DELETE", "/v1/recipients/+12125550101"),
@@ -58,10 +59,10 @@ async fn a_disabled_tenant_does_nothing() {
 async fn a_key_without_the_scope_does_nothing_and_is_told_which_one_it_lacks() {
     let app = TestApp::new();
     let id = app.start(ALICE).await;
-    for call in &calls(&id)[..8] {
+    for call in &calls(&id)[..9] {
         assert_eq!(app.send(call.clone().key("admin-of-demo")).await.problem(), "forbidden");
     }
-    let release = calls(&id)[8].clone();
+    let release = calls(&id)[9].clone();
     assert_snapshot!(app.send(release.key("verify-of-demo")).await, @r#"
         403
         content-type: application/problem+json

@@ -41,7 +41,7 @@ fn it_is_complete() {
     let paths = document["paths"].as_object().unwrap();
     let operations: Vec<&Value> =
         paths.values().flat_map(|item| item.as_object().unwrap().values()).collect();
-    assert_eq!(operations.len(), 10);
+    assert_eq!(operations.len(), 11);
     for operation in operations {
         assert!(operation["operationId"].is_string() && operation["summary"].is_string(), "{operation}");
         let responses = operation["responses"].as_object().unwrap();

@@ -31,6 +31,7 @@ async fn the_support_desk_sees_what_is_counted() {
          "held":false,
          "held_reason":null,
          "starts":{"last_hour":1,"last_24h":1,"max_per_hour":5,"max_per_24h":10},
+         "reserved_starts":{"last_24h":0,"max_per_24h":2},
          "sends":{"last_hour":1,"last_24h":1},
          "failed_checks":{"last_hour":2,"last_24h":2,"max_per_24h":20},
          "consecutive_failures":{"used":2,"max":50}}

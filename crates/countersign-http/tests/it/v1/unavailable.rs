@@ -18,6 +18,7 @@ async fn without_the_store_every_call_says_so_and_nothing_is_approved() {
         Call::post(&format!("/v1/verifications/{id}/cancel")),
         Call::new("GET", &format!("/v1/verifications/{id}")),
         Call::new("GET", "/v1/verifications"),
+        Call::new("GET", "/v1/recipients/held"),
         Call::new("GET", "/v1/recipients/+12125550101"),
         Call::post("/v1/recipients/+12125550101/release"),
         Call::new("DELETE", "/v1/recipients/+12125550101"),

@@ -3,7 +3,7 @@
 use countersign_core::keys::RecipientKey;
 use countersign_core::time::Timestamp;
 
-use super::{Recipients, Session, Undo};
+use super::{Recipients, Session, Undo, held};
 use crate::sqlite::failure::Failure;
 
 /// How many rows of the tree one command looks at: under a millisecond of the writer's time.
@@ -81,8 +81,11 @@ fn rows_after(session: &Session, at: &TreeRow, limit: u32) -> Result<Vec<(TreeRo
     Ok(found)
 }
 
+/// A ledger that is newer than the tree's stays, and so does its place in the list of holds.
 fn delete_ledger(session: &Session, row: &TreeRow) -> Result<(), Failure> {
     let sql = "DELETE FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose = '' AND joined = 0";
     session.execute(sql, (row.tenant, row.key))?;
-    Ok(())
+    let place = (row.tenant, RecipientKey::from_bytes(row.key));
+    let newer = session.recipients.news.get(&place).is_some_and(|news| news.ledger.is_some());
+    if newer { Ok(()) } else { held::unlist(session, place) }
 }

@@ -15,9 +15,11 @@
 //! - Of the appended rows of one key the last says all that memory says of it.
 //! - A row is deleted from the table when what it says, or something newer, is in the tree.
 //! - Only rounds and clearing up change the tree.
+//! - Who may be held is listed with the append ([`held()`]), and goes from the list with the ledger.
 
 mod filter;
 mod forget;
+mod held;
 mod round;
 mod undo;
 
@@ -39,6 +41,9 @@ use round::Round;
 use undo::Undo;
 
 pub(super) use forget::forget;
+#[cfg(test)]
+pub(super) use held::NEWEST_HOLDS;
+pub(super) use held::{held, take_over};
 pub(super) use round::{gather, write_back};
 pub(super) use undo::Mark;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_core::codec::to_row;
 use countersign_core::time::Timestamp;
 
-use super::{News, Place, Session, Undo};
+use super::{News, Place, Session, Undo, held};
 use crate::sqlite::failure::Failure;
 
 /// How many keys are moved for each key that changed: a round has to be faster than what comes in.
@@ -53,6 +53,7 @@ fn append(session: &mut Session) -> Result<usize, Failure> {
             (seq, place.0, place.1.as_bytes(), to_row(&news)),
         )?;
         session.recipients.appended(seq, &news);
+        news.ledger.as_ref().map_or(Ok(()), |ledger| held::list(session, *place, ledger))?;
     }
     Ok(changed.len())
 }

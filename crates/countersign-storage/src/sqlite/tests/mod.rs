@@ -7,6 +7,7 @@ mod erase;
 mod faults;
 mod figures;
 mod files;
+mod holds;
 mod keys;
 mod log;
 mod recipients;

@@ -93,7 +93,8 @@ impl Node {
         let start = json!({"to": NUMBER, "channel": "sms", "purpose": "login", "locale": "en",
             "delivery": "send", "code": RIGHT, "context": context, "metadata": {"a": "b"},
             "client": {"ip": "192.0.2.1", "device_id": "d", "user_agent": "u", "returning": true}});
-        let check = json!({"to": NUMBER, "purpose": "login", "code": RIGHT, "context": context});
+        let check = json!({"to": NUMBER, "purpose": "login", "code": RIGHT, "context": context,
+            "client": {"ip": "192.0.2.1"}});
         let one = format!("/v1/verifications/{id}");
         let recipient = format!("/v1/recipients/{}", percent(NUMBER));
         vec![
@@ -104,6 +105,7 @@ impl Node {
             native("POST", format!("{one}/cancel"), Body::NotTaken, json!({"reason": "x"})),
             native("GET", "/v1/verifications".into(), Body::Ignored, json!({"to": NUMBER})),
             native("GET", one, Body::NotTaken, json!({"id": id})),
+            native("GET", "/v1/recipients/held".into(), Body::Ignored, json!({"to": NUMBER})),
             native("GET", recipient.clone(), Body::NotTaken, json!({"to": NUMBER})),
             native("DELETE", recipient.clone(), Body::NotTaken, json!({"to": NUMBER})),
             native("POST", format!("{recipient}/release"), Body::NotTaken, json!({"to": NUMBER})),

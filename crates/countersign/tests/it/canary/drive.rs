@@ -289,6 +289,7 @@ impl Driver<'_> {
         self.post(&format!("/v1/verifications/{id}/resend"), &Value::Null);
         self.check(&id, &self.canary.own);
         self.get(&format!("/v1/recipients/{coded}"));
+        self.get("/v1/recipients/held");
         self.post(&format!("/v1/recipients/{coded}/release"), &Value::Null);
     }
 

@@ -8,6 +8,7 @@ mod e7;
 mod enduserapi;
 mod f1;
 mod f11;
+mod f12;
 mod f13;
 mod f14;
 mod f15;

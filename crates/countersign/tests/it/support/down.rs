@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
 use countersign_core::engine::StoredUser;
 use countersign_core::engine::{
-    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, EnrolCommand, EnrolOutcome, Idempotent,
-    ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand, ResendCommand,
-    SendOutcome, StartCommand, StorageError, SweepReport, TenantUsage, UserIndex, VerificationPage,
-    VerificationRecord,
+    CancelCommand, CancelOutcome, CheckCommand, CheckOutcome, Engine, EnrolCommand, EnrolOutcome, HeldPage,
+    HeldQuery, Idempotent, ListQuery, NameConflict, NonceCommand, NonceOutcome, PutUser, RecipientCommand,
+    ResendCommand, SendOutcome, StartCommand, StorageError, SweepReport, TenantUsage, UserIndex,
+    VerificationPage, VerificationRecord,
 };
 use countersign_core::ids::VerificationId;
 use countersign_core::keys::RecipientKey;
@@ -44,6 +44,7 @@ unavailable! {
     verification(&TenantId, VerificationId) -> Option<VerificationRecord>;
     list(&TenantId, ListQuery) -> VerificationPage;
     recipient(&TenantId, &RecipientKey) -> RecipientLedger;
+    held(&TenantId, HeldQuery) -> HeldPage;
     tenant_usage(&TenantId) -> TenantUsage;
     release(RecipientCommand) -> bool;
     erase(RecipientCommand) -> u32;

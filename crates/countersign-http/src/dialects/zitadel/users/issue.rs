@@ -166,6 +166,8 @@ impl Users {
             code,
             only_of_length: false,
             context: Pairs::default(),
+            client_ip: None,
+            trusted: false,
             consume: true,
             record_proof: true,
             idempotency: None,
@@ -293,6 +295,8 @@ impl Users {
             metadata: Pairs::default(),
             // The connection is the tenant's server's, not the end user's.
             client_ip: None,
+            trusted: false,
+            ends_hold_of: None,
             terms: Some(contact.terms(caller)),
             idempotency: None,
         };

@@ -1,25 +1,25 @@
 //! Opening a verification, or sending again because one is pending.
 
-use std::time::Duration;
+mod fits;
 
+use self::fits::{
+    asks_for_another, belong_together, is_anothers, is_same_send, is_too_old, may_revive, owners,
+    refuse_by_intent, sent_for, until_too_old, would_join_reserved,
+};
 use super::issue::{Addressed, Issuer};
 use super::limits::Limits;
+use super::reserve::{Opening, may_use_reserve, opening, refuse_held};
 use super::sealed::metadata_place;
-use super::{Changes, Damaged, Decision, DropMessages, Ledgers, Status, Verification};
+use super::{Changes, ClientLedger, Damaged, Decision, DropMessages, Ledgers, Status, Verification};
 use crate::codec;
 use crate::engine::{
     Accepted, AcceptedKind, Delivery, DestinationRequest, Intent, Refusal, SendOutcome, StartCommand,
-    UserAddress, UserKey,
+    UserAddress,
 };
 use crate::ids::VerificationId;
 use crate::keys::KeyRing;
-use crate::link::LinkTemplate;
 use crate::outbox::Abandoned;
 use crate::pairs::Pairs;
-use crate::time::Timestamp;
-
-/// How long after its end an expired verification can be asked for again by a resend.
-const REVIVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// How many addresses one verification may have.
 const MAX_DESTINATIONS: usize = 8;
@@ -39,7 +39,7 @@ pub struct StartState {
 ///
 /// In order: holds; a running verification, which sends again, waits, or gives
 /// way (it has another context or code, or is older than the command's terms allow); then the caps on
-/// new ones.
+/// new ones. Where holds and caps leave no room, a trusted start may use one that is kept for such.
 ///
 /// # Errors
 /// A stored address does not open.
@@ -57,7 +57,8 @@ pub fn start(
         state.ledgers.tenant,
         now,
     );
-    if let Some(refusal) = limits.refuse_held() {
+    let held = limits.refuse_held();
+    if let Some(refusal) = held.filter(|_| !may_use_reserve(command, &limits)) {
         return Ok(refused(refusal));
     }
 
@@ -77,7 +78,13 @@ pub fn start(
         Intent::ResendOnly => false,
         Intent::ResendOrRevive => newest_first.first().is_some_and(|v| may_revive(v, now)),
     };
-    let mut running = newest_first.into_iter().filter(|v| v.status_at(now) == Status::Pending);
+    newest_first.retain(|v| v.status_at(now) == Status::Pending);
+    let reserved = newest_first.iter().filter(|v| v.reserved);
+    let refusal = reserved.filter_map(|v| refuse_held(v, command.trusted, &limits, now)).max();
+    if let Some(retry_after) = refusal {
+        return Ok(refused(Refusal::RecipientHeld { retry_after }));
+    }
+    let mut running = newest_first.into_iter();
 
     let mut changes = Changes::default();
     let base = running.next();
@@ -93,168 +100,58 @@ pub fn start(
         rng: command.seed.rng(),
         known: Vec::new(),
     };
+    // What nobody reserved takes no guess of a held recipient's.
+    let gives_way = |base: &Verification| {
+        asks_for_another(base, command, keys)
+            || is_too_old(base, &limits, command)
+            || would_join_reserved(base, command)
+            || (held.is_some() && !base.reserved)
+    };
     match base {
-        Some(mut base) if asks_for_another(&base, command, keys) || is_too_old(&base, &limits, command) => {
-            let refusal =
-                refused_by_intent.or_else(|| refuse_opening(&limits, command, &state.ledgers.client));
-            if let Some(refusal) = refusal {
-                return Ok(refused(refusal));
-            }
-            cancel(&mut base, &mut changes, command);
-            open(command, &owners, &mut issuer, &mut limits, state.ledgers.client, changes)
+        Some(base) if !gives_way(&base) => {
+            send_again(base, command, &owners, &mut issuer, &mut limits, changes)
         }
-        Some(base) => send_again(base, command, &owners, &mut issuer, &mut limits, changes),
-        None => {
+        base => {
             let nothing_pending = (!may_open).then_some(Refusal::NothingPending);
-            let refusal = refused_by_intent
-                .or(nothing_pending)
-                .or_else(|| refuse_opening(&limits, command, &state.ledgers.client));
-            if let Some(refusal) = refusal {
-                return Ok(refused(refusal));
+            let opening = match refused_by_intent.or(nothing_pending) {
+                Some(refusal) => Err(refusal),
+                None => how_to_open(held, &limits, command, &state.ledgers.client),
+            };
+            let opening = match opening {
+                Ok(opening) => opening,
+                Err(refusal) => return Ok(refused(refusal)),
+            };
+            if let Some(mut base) = base {
+                cancel(&mut base, &mut changes, command);
             }
-            open(command, &owners, &mut issuer, &mut limits, state.ledgers.client, changes)
+            open(command, opening, &owners, &mut issuer, &mut limits, state.ledgers.client, changes)
         }
     }
-}
-
-/// For whom each address is asked: for whom the caller says; if it does not say, for whom the address is being
-/// verified, or was until a verification expired that may be asked for again.
-fn owners(latest: &[Option<Verification>], command: &StartCommand) -> Vec<Option<UserAddress>> {
-    let goes_on = |v: &&Verification| {
-        let theirs = v.tenant == command.tenant && v.dialect == command.dialect;
-        theirs && (v.status_at(command.now) == Status::Pending || may_revive(v, command.now))
-    };
-    let before = |request: &DestinationRequest, latest: Option<&Verification>| {
-        latest.filter(goes_on)?.destination(&request.keys.identity)?.owner.clone()
-    };
-    let latest = latest.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-    let requests = command.destinations.iter().zip(latest);
-    requests.map(|(request, latest)| request.owner.clone().or_else(|| before(request, latest))).collect()
-}
-
-/// Whether a verification is for another user than the caller names, for a test number where the caller names
-/// a real one, or pretended where something shall be sent; or each the other way round. Nothing of the one is
-/// ever good for the other.
-fn is_anothers(verification: &Verification, command: &StartCommand) -> bool {
-    let mut named = command.destinations.iter().filter_map(|request| request.owner.as_ref());
-    named.any(|owner| Some(&owner.user) != verification.owner())
-        || verification.is_test() != command.is_test()
-        || verification.pretended != (command.delivery == Delivery::Pretend)
-}
-
-/// Whether addresses may be verified together: they are one user's. Each of nobody's is verified by itself, for
-/// nobody knows whether they are one person's, and the right code of one ends the others'.
-fn belong_together<'a>(
-    owners: impl IntoIterator<Item = Option<&'a UserKey>>,
-    tests: impl IntoIterator<Item = bool>,
-) -> bool {
-    let mut owners = owners.into_iter();
-    let first = owners.next().flatten();
-    let mut tests = tests.into_iter();
-    let test = tests.next();
-    owners.all(|other| first.is_some() && other == first) && tests.all(|other| Some(other) == test)
 }
 
 fn refused(refusal: Refusal) -> Decision<SendOutcome> {
     Decision::unchanged(SendOutcome::Refused(refusal))
 }
 
-/// A code bound to something else, asked for through another wire API or for another user, or another code of
-/// the caller's own, is another verification. A resend never asks for one.
-fn asks_for_another(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
-    if command.intent.is_resend() {
-        return false;
-    }
-    let other_code = command.custom_code.as_ref().is_some_and(|code| {
-        let is_live = |d: &super::Destination| {
-            d.digest.is_some_and(|digest| keys.code_matches(&digest, base.code_context(d), code))
-        };
-        !base.destinations.iter().any(is_live)
-    });
-    base.context != command.context
-        || base.dialect != command.dialect
-        || is_anothers(base, command)
-        || other_code
-}
-
-/// Whether a resend may open a new verification in the place of one that nobody finished.
-fn may_revive(last: &Verification, now: Timestamp) -> bool {
-    last.status_at(now) == Status::Expired && now < last.expires_at + REVIVAL
-}
-
-/// A start may want a verification that has at least so much of its window left. The waiting time
-/// after the last message holds all the same.
-fn is_too_old(base: &Verification, limits: &Limits, command: &StartCommand) -> bool {
-    let Some(join_within) = command.terms.join_within else { return false };
-    !command.intent.is_resend()
-        && command.now.since(base.created_at) > join_within
-        && !matches!(limits.refuse_sending(base, command.delivery), Some(Refusal::CoolDown { .. }))
-}
-
-/// Whether a start is the request of the last message come twice. That message must have the live code: one that
-/// was handed back since has voided it, and nobody would get a code that is good.
-fn is_same_send(base: &Verification, command: &StartCommand, keys: &KeyRing) -> bool {
-    let (Some(time), Some(last)) = (command.terms.same_within, base.last_send_at) else { return false };
-    command.now.since(last) <= time && base.sent_for.is_some() && base.sent_for == sent_for(command, keys)
-}
-
-/// Stands for everything that matters of a start that sends; a code that is handed back is never the same.
-fn sent_for(command: &StartCommand, keys: &KeyRing) -> Option<[u8; 16]> {
-    let mut asked = match command.delivery {
-        Delivery::Return => return None,
-        Delivery::Send => vec![0],
-        Delivery::Pretend => vec![1],
-    };
-    asked.push(match command.intent {
-        Intent::Start => 0,
-        Intent::StartOrResend => 1,
-        Intent::ResendOnly => 2,
-        Intent::ResendOrRevive => 3,
-    });
-    for destination in &command.destinations {
-        asked.extend_from_slice(destination.keys.identity.as_bytes());
-        asked.extend_from_slice(destination.channel.as_str().as_bytes());
-    }
-    for text in [Some(command.locale.as_str()), command.link.as_ref().map(LinkTemplate::identity).as_deref()]
-    {
-        // A space ends each: neither has one within, but the link between its parts, and it comes last.
-        asked.push(b' ');
-        asked.extend_from_slice(text.unwrap_or_default().as_bytes());
-    }
-    Some(keys.lookup_key(&command.tenant, "sent for", &asked))
-}
-
-/// How long until a start like this one opens another verification instead.
-fn until_too_old(base: &Verification, command: &StartCommand) -> Duration {
-    match command.terms.join_within {
-        Some(age) if !command.intent.is_resend() => {
-            command.now.until(base.created_at + age + Duration::from_millis(1))
-        }
-        _ => Duration::MAX,
-    }
-}
-
-/// Where the last checks of an address were used up, nothing but an explicit start opens another
-/// verification of it before that window has closed: a resend must not buy new checks.
-fn refuse_by_intent(latest: &[Verification], command: &StartCommand) -> Option<Refusal> {
-    if command.intent == Intent::Start {
-        return None;
-    }
-    let exhausted = latest.iter().filter(|v| v.status == Status::Exhausted);
-    let window = exhausted.map(|v| command.now.until(v.expires_at)).max().filter(|left| !left.is_zero());
-    window.map(|retry_after| Refusal::ChecksExhausted { retry_after })
-}
-
-fn refuse_opening(limits: &Limits, command: &StartCommand, client: &super::ClientLedger) -> Option<Refusal> {
+/// How the recipients' own limits, and then all others, let a verification be opened.
+fn how_to_open(
+    held: Option<Refusal>,
+    limits: &Limits,
+    command: &StartCommand,
+    client: &ClientLedger,
+) -> Result<Opening, Refusal> {
+    let own = held
+        .or_else(|| limits.refuse_opening(command.delivery))
+        .or_else(|| limits.refuse_messages(command.delivery, &command.terms));
+    let opening = opening(own, command, limits)?;
     let client_wait = command
         .client
         .filter(|_| command.caps.client_limit_refuses)
         .and_then(|_| client.wait_for_start(&command.caps, command.now));
-    limits
-        .refuse_opening(command.delivery)
-        .or_else(|| limits.refuse_messages(command.delivery, &command.terms))
-        .or(client_wait.map(|retry_after| Refusal::ClientLimit { retry_after }))
-        .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros))
+    let others = client_wait
+        .map(|retry_after| Refusal::ClientLimit { retry_after })
+        .or_else(|| limits.refuse_cost(command.delivery, command.cost_micros));
+    others.map_or(Ok(opening), Err)
 }
 
 fn cancel(verification: &mut Verification, changes: &mut Changes, command: &StartCommand) {
@@ -269,10 +166,11 @@ fn cancel(verification: &mut Verification, changes: &mut Changes, command: &Star
 
 fn open(
     command: &StartCommand,
+    opening: Opening,
     owners: &[Option<UserAddress>],
     issuer: &mut Issuer<'_>,
     limits: &mut Limits,
-    mut client: super::ClientLedger,
+    mut client: ClientLedger,
     mut changes: Changes,
 ) -> Result<Decision<SendOutcome>, Damaged> {
     let now = command.now;
@@ -304,6 +202,8 @@ fn open(
         sent_for: sent_for(command, issuer.keys),
         failures: Vec::new(),
         client: command.client,
+        reserved: opening == Opening::Reserved,
+        ends_hold: command.ends_hold.clone(),
     };
     opened.metadata = seal_metadata(&opened, &command.metadata, issuer);
     for (request, owner) in command.destinations.iter().zip(owners) {
@@ -319,7 +219,7 @@ fn open(
         client.record_start(&command.caps, now);
         changes.client = Some((key, client));
     }
-    limits.record_opening(command.delivery);
+    limits.record_opening(command.delivery, opened.reserved);
     limits.record_issue(
         command.delivery,
         command.cost_micros,
