@@ -324,6 +324,7 @@ pub enum CheckTarget {
 
 /// Take a guess.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 pub struct CheckCommand {
     /// Through which wire API: a code is good only where it was asked for.
     pub dialect: DialectName,

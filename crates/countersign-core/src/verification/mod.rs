@@ -138,6 +138,7 @@ pub struct Destination {
 
 /// One proof in progress for (tenant, recipient, purpose).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 pub struct Verification {
     /// Its id.
     #[n(0)]

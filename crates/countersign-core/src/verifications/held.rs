@@ -42,14 +42,14 @@ impl Verifications {
         Ok((found, page.go_on))
     }
 
-    fn view(&self, held: &HeldRecipient, query: &HeldQuery) -> Option<HeldView> {
-        let hold = held.hold(query)?;
+    fn view(&self, recipient: &HeldRecipient, query: &HeldQuery) -> Option<HeldView> {
+        let hold = recipient.hold(query)?;
         let until = match hold {
             Hold::FailedChecks(wait) => Some(query.now + wait),
             Hold::ConsecutiveFailures => None,
         };
-        let verification = held.verification.as_ref().map(|v| v.id);
-        Some(HeldView { place: held.place, masked: self.masked(held), verification, hold, until })
+        let verification = recipient.verification.as_ref().map(|v| v.id);
+        Some(HeldView { place: recipient.place, masked: self.masked(recipient), verification, hold, until })
     }
 
     /// Aliases of one mailbox are held together: it is the one that was guessed at.

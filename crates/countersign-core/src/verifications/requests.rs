@@ -228,6 +228,7 @@ impl fmt::Debug for CheckOf<'_> {
 
 /// Take a guess.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 pub struct Check<'a> {
     /// Who asks.
     pub tenant: &'a Tenant,

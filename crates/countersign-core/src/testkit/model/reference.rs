@@ -20,6 +20,7 @@ use crate::verification::Status;
 const LEASE: Duration = Duration::from_secs(30);
 
 /// One verification.
+#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 pub(super) struct Proof {
     pub(super) id: Option<VerificationId>,
     pub(super) tenant: u8,
@@ -457,6 +458,7 @@ impl Model {
     }
 
     /// `only` is the address that the guess names.
+    #[expect(clippy::too_many_arguments, reason = "all that a guess says")]
     pub(super) fn check(
         &mut self,
         tenant: u8,
