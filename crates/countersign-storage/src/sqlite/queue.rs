@@ -36,6 +36,8 @@ struct State<T> {
     normal: Shares<T>,
     last: Shares<T>,
     closed: Option<String>,
+    /// How often fewer than four items were handed out at once.
+    few_taken: usize,
     /// How many threads wait for an item. Waking one costs a system call, also when there is none.
     waiting: usize,
 }
@@ -43,6 +45,17 @@ struct State<T> {
 impl<T> State<T> {
     fn depth(&self) -> usize {
         self.owed.len() + self.urgent.len() + self.normal.len() + self.last.len()
+    }
+
+    /// How much of the room for `max` items stays for normal ones and for the last ones.
+    fn quarters(&mut self, max: usize) -> [usize; 2] {
+        let quarters = if max >= 4 {
+            [max / 4; 2]
+        } else {
+            self.few_taken = self.few_taken.wrapping_add(1);
+            [2, 0].map(|turn| max.min(usize::from(self.few_taken % 4 == turn)))
+        };
+        [quarters[0].min(self.normal.len()), quarters[1].min(self.last.len())]
     }
 }
 
@@ -64,6 +77,7 @@ impl<T> Queue<T> {
             normal: Shares::default(),
             last: Shares::default(),
             closed: None,
+            few_taken: 0,
             waiting: 0,
         };
         Self { state: Mutex::new(state), arrived: Condvar::new(), bound }
@@ -99,16 +113,17 @@ impl<T> Queue<T> {
     }
 
     /// Waits for an item and takes up to `max`: urgent ones first, but a quarter of the room stays for
-    /// each of the other lanes. `None` once the queue is closed and empty.
+    /// each of the other lanes. Where there is room for fewer than four, each of them has the first place
+    /// every fourth time. `None` once the queue is closed and empty.
     pub(super) fn pop(&self, max: usize) -> Option<Vec<T>> {
         let mut state = self.state();
         loop {
             if state.depth() > 0 {
-                let reserved = |lane: &Shares<T>| lane.len().min(max / 4);
-                let urgent = max - reserved(&state.normal) - reserved(&state.last);
+                let [for_normal, for_last] = state.quarters(max);
+                let urgent = max - for_normal - for_last;
                 let owed = state.owed.len().min(urgent);
                 let urgent = state.urgent.len().min(urgent - owed);
-                let normal = state.normal.len().min(max - owed - urgent - reserved(&state.last));
+                let normal = state.normal.len().min(max - owed - urgent - for_last);
                 let last = state.last.len().min(max - owed - urgent - normal);
                 let mut items = Vec::with_capacity(owed + urgent + normal + last);
                 items.extend(state.owed.drain(..owed));
@@ -170,6 +185,25 @@ mod tests {
             queue.push(Lane::Urgent, None, n).unwrap();
         }
         assert_eq!(queue.pop(8).unwrap(), [100, 101, 102, 103, 104, 105, 0, 1]);
+    }
+
+    /// A reader takes one at a time: as long as somebody looked at a single verification, nobody's list was read.
+    ///
+    /// Shows: F10.
+    #[test]
+    fn f10_whoever_takes_one_at_a_time_comes_to_every_lane() {
+        let queue = Queue::new(100);
+        for n in 0..20 {
+            queue.push(Lane::Urgent, None, n).unwrap();
+        }
+        for n in 100..110 {
+            queue.push(Lane::Normal, None, n).unwrap();
+        }
+        queue.push(Lane::Last, None, 200).unwrap();
+        let taken: Vec<i32> = (0..8).flat_map(|_| queue.pop(1).unwrap()).collect();
+        assert_eq!(taken, [0, 100, 1, 200, 2, 101, 3, 4]);
+        assert_eq!(queue.pop(3), Some(vec![5, 6, 7]));
+        assert_eq!(queue.pop(3), Some(vec![8, 9, 102]));
     }
 
     #[test]
