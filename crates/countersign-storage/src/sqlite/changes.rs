@@ -118,11 +118,17 @@ impl Unit<'_> {
     }
 
     fn put_client(&self, number: i64, client: &ClientKey, ledger: &ClientLedger) -> Result<(), Failure> {
-        self.session.execute(
-            "INSERT INTO client_ledgers (tenant, client, forget_at, row) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (tenant, client) DO UPDATE SET forget_at = ?3, row = ?4",
-            (number, client, ledger.forget_at().map(Timestamp::as_millis), to_row(ledger)),
-        )?;
+        match ledger.forget_at().map(Timestamp::as_millis) {
+            Some(forget_at) => self.session.execute(
+                "INSERT INTO client_ledgers (tenant, client, forget_at, row) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (tenant, client) DO UPDATE SET forget_at = ?3, row = ?4",
+                (number, client, forget_at, to_row(ledger)),
+            )?,
+            // Nothing counts any longer: nobody would ever come to clear it up.
+            None => self
+                .session
+                .execute("DELETE FROM client_ledgers WHERE tenant = ?1 AND client = ?2", (number, client))?,
+        };
         Ok(())
     }
 }
