@@ -97,6 +97,10 @@ impl SealedHead {
 /// behind it, and never verifies as whole again.
 pub const MISMATCH: &str = "audit.mismatch";
 
+/// The action of the entry that is written when the head of an older version is taken over, once in the life of a
+/// store.
+pub const ADOPTED: &str = "audit.adopted";
+
 /// The chain does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {

@@ -77,15 +77,15 @@ pub struct ListQuery {
     pub before: Option<VerificationId>,
     /// At most so many.
     pub limit: u32,
-    /// Of all addresses: looks at no more than so many.
+    /// Looks at no more than so many, but for others of the same millisecond.
     pub looks: u32,
     /// The present instant.
     pub now: Timestamp,
 }
 
 impl ListQuery {
-    /// How many verifications a list of all addresses may look at: some milliseconds of a reader. A tenant
-    /// may have millions, and none that stands as it is asked for.
+    /// How many verifications a list may look at: some milliseconds of a reader. A tenant may have millions,
+    /// and so may an address, and none that stands as it is asked for.
     pub const LOOKS: u32 = 5_000;
 
     /// Whether it asks for this verification, going by how that stands now.
@@ -221,7 +221,8 @@ pub trait Engine: Send + Sync + 'static {
     async fn messages_queued(&self, timeout: Duration);
 
     /// Clears up to `limit` rows of each kind whose time has come: [`crate::verification::sweep`]. No kind
-    /// waits for another: verifications, ledgers of recipients and of clients, stored answers, nonces.
+    /// waits for another: verifications, ledgers of recipients and of clients, stored answers, nonces, users
+    /// of whom nothing was ever proven. One that cannot be read is left as it is and keeps none waiting.
     async fn sweep(&self, limit: u32, now: Timestamp) -> Result<SweepReport, StorageError>;
 
     /// Writes to the store and waits until that is durable.

@@ -330,7 +330,7 @@ impl Verifications {
         purpose: &Purpose,
     ) -> Result<(), StorageError> {
         let UserAddress { user, address } = self.users_address(tenant, user, recipient);
-        let query = ListQuery {
+        let mut query = ListQuery {
             identity: Some(self.keys.users_own(&tenant.id, &user, &address)),
             status: Some(Status::Pending),
             before: None,
@@ -339,12 +339,16 @@ impl Verifications {
             looks: ListQuery::LOOKS,
             now: self.clock.now(),
         };
-        for running in self.engine.list(&tenant.id, query).await?.found {
-            if running.purpose == *purpose {
+        loop {
+            let VerificationPage { found, go_on } = self.engine.list(&tenant.id, query.clone()).await?;
+            for running in found.iter().filter(|running| running.purpose == *purpose) {
                 self.cancel(tenant, running.id).await?;
             }
+            if go_on.is_none() {
+                return Ok(());
+            }
+            query.before = go_on;
         }
-        Ok(())
     }
 
     /// One verification with its messages.
@@ -359,8 +363,8 @@ impl Verifications {
         self.engine.verification(&tenant.id, id).await
     }
 
-    /// The tenant's verifications, newest first: at most `limit`, only those opened before `before`. Of all
-    /// addresses it may be fewer although there are more: see [`VerificationPage`].
+    /// The tenant's verifications, newest first: at most `limit`, only those opened before `before`. It may be
+    /// fewer although there are more: see [`VerificationPage`].
     ///
     /// # Errors
     /// The store is unavailable.

@@ -118,18 +118,27 @@ pub(super) fn remove(session: &Session, tenant: i64, directory: &str, id: &[u8; 
 
 /// Deletes up to `limit` users of whom nothing was ever proven and whose time is over.
 pub(super) fn forget(session: &Session, limit: u32, now: Timestamp) -> Result<u32, Failure> {
-    let sql = "SELECT tenant, directory, row FROM users WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2";
+    let sql =
+        "SELECT tenant, directory, id, row FROM users WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2";
     let due = all(session, sql, (now.as_millis(), limit), |row| {
-        let user: StoredUser = from_row(row.get_ref(2)?.as_blob()?).in_table("users")?;
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, user))
+        let user = from_row::<StoredUser>(row.get_ref(3)?.as_blob()?).ok();
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?, user))
     })?;
     let mut forgotten = 0;
-    for (tenant, directory, user) in due {
-        if user.forget_at().is_some_and(|at| at <= now) {
-            let sql = "DELETE FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3";
-            session.execute(sql, (tenant, directory, user.id))?;
-            forgotten += 1;
-        }
+    for (tenant, directory, id, user) in due {
+        let sql = match user {
+            Some(user) if user.forget_at().is_some_and(|at| at <= now) => {
+                forgotten += 1;
+                "DELETE FROM users WHERE tenant = ?1 AND directory = ?2 AND id = ?3"
+            }
+            Some(_) => continue,
+            None => {
+                // As with a verification: it keeps nothing else from being cleared, and does not vanish.
+                tracing::error!(directory, "a row of users cannot be read; it is left as it is");
+                "UPDATE users SET forget_at = NULL WHERE tenant = ?1 AND directory = ?2 AND id = ?3"
+            }
+        };
+        session.execute(sql, (tenant, directory, id))?;
     }
     Ok(forgotten)
 }
@@ -153,33 +162,55 @@ pub(super) fn first_of_address(
     Ok(None)
 }
 
-/// Up to `limit` users that were written before there were directories.
-pub(super) fn unfiled(session: &Session, limit: u32) -> Result<Vec<(TenantId, StoredUser)>, Failure> {
-    let sql = "SELECT t.name, u.row FROM users u INDEXED BY users_without_directory
-               CROSS JOIN tenants t ON t.number = u.tenant WHERE u.directory = '' LIMIT ?1";
-    all(session, sql, [limit], |row| {
-        let tenant = row.get_ref(0)?.as_str()?.parse().map_err(|_| Failure::Corrupt("tenants"))?;
-        Ok((tenant, from_row(row.get_ref(1)?.as_blob()?).in_table("users")?))
+/// A user that was written before there were directories.
+#[derive(Debug)]
+pub(super) struct Unfiled {
+    /// The number of its tenant, and its id.
+    pub(super) place: (i64, Vec<u8>),
+    /// Whose user it is, and what it says; `None` if that cannot be read.
+    pub(super) user: Option<(TenantId, StoredUser)>,
+}
+
+/// Up to `limit` users that were written before there were directories, of those behind a place.
+pub(super) fn unfiled(
+    session: &Session,
+    after: Option<&(i64, Vec<u8>)>,
+    limit: u32,
+) -> Result<Vec<Unfiled>, Failure> {
+    let sql = "SELECT u.tenant, u.id, t.name, u.row FROM users u INDEXED BY users_without_directory
+               LEFT JOIN tenants t ON t.number = u.tenant
+               WHERE u.directory = '' AND (u.tenant, u.id) > (?1, ?2) ORDER BY u.tenant, u.id LIMIT ?3";
+    let (tenant, id) = after.map_or((i64::MIN, &[][..]), |(tenant, id)| (*tenant, id));
+    all(session, sql, (tenant, id, limit), |row| {
+        let tenant = row.get_ref(2)?.as_str_or_null()?.and_then(|name| TenantId::parse(name).ok());
+        let user = from_row(row.get_ref(3)?.as_blob()?).ok();
+        Ok(Unfiled { place: (row.get(0)?, row.get(1)?), user: tenant.zip(user) })
     })
 }
 
-/// Gives a user that was written before there were directories its own. One that has a namesake there is
-/// not lost: it keeps its id and gives up its name.
+/// Gives a user that was written before there were directories its own, whether or not there is room for its
+/// claims: it had them before. One that has a namesake there is not lost: it keeps its id and gives up its name.
+/// `false` if another one has the id there: then it stays as it is.
 pub(super) fn file(
-    session: &mut Session,
-    tenant: &TenantId,
+    session: &Session,
+    tenant: i64,
     user: &StoredUser,
     into: &DirectoryName,
-) -> Result<(), Failure> {
-    let number = session.tenant_number(tenant)?;
-    session
-        .execute("DELETE FROM users WHERE tenant = ?1 AND directory = '' AND id = ?2", (number, user.id))?;
-    let put = put(session, tenant, into, user, None, NameConflict::Refuse)?;
-    if put == PutUser::NameTaken {
-        let nameless = StoredUser { username: None, ..user.clone() };
-        self::put(session, tenant, into, &nameless, None, NameConflict::Refuse)?;
+) -> Result<bool, Failure> {
+    let into = into.as_str();
+    let is_taken = |column: &str, key: &[u8; 16]| {
+        let sql =
+            format!("SELECT 1 FROM users WHERE tenant = ?1 AND directory = ?2 AND {column} = ?3 LIMIT 1");
+        Ok::<_, Failure>(session.find(&sql, (tenant, into, key), |_| Ok(()))?.is_some())
+    };
+    if is_taken("id", &user.id)? {
+        return Ok(false);
     }
-    Ok(())
+    let name = user.username.as_ref().map(|name| is_taken("username", name)).transpose()?;
+    let username = user.username.filter(|_| name == Some(false));
+    remove(session, tenant, "", &user.id)?;
+    write(session, tenant, into, &StoredUser { username, ..user.clone() })?;
+    Ok(true)
 }
 
 fn all<T>(

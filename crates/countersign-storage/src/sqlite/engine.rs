@@ -1,7 +1,7 @@
 //! The port, method by method: on which thread, how urgent, how long to wait.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use countersign_core::audit::{AuditEntry, AuditEvent, SealedHead};
@@ -17,7 +17,9 @@ use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::outbox::{ClaimCommand, DeliveryReport, Message};
 use countersign_core::time::Timestamp;
 use countersign_core::verification::RecipientLedger;
+use tokio::sync::MutexGuard;
 
+use super::directory::Unfiled;
 use super::failure::Failure;
 use super::queue::Lane;
 use super::reader::Reader;
@@ -29,8 +31,9 @@ use super::{SqliteEngine, claim, commands, directory, erase, nonces, outbox, rea
 const FILED_AT_ONCE: u32 = 256;
 
 impl SqliteEngine {
-    /// Gives every user that was written before there were directories its own, which `whose` says. A
-    /// store has such users once, after it was brought up to date; until they are filed nobody finds them.
+    /// Gives every user that was written before there were directories its own, which `whose` says; answers how
+    /// many. A store has such users once, after it was brought up to date; until they are filed nobody finds them.
+    /// Those that cannot be read, or whose id is taken there, stay as they are, and the log says so.
     ///
     /// # Errors
     /// The store is unavailable. What was filed stays so.
@@ -38,20 +41,33 @@ impl SqliteEngine {
         &self,
         whose: impl Fn(&TenantId, &StoredUser) -> DirectoryName,
     ) -> Result<u64, StorageError> {
-        let mut filed = 0;
+        let (mut filed, mut after) = (0, None);
         loop {
-            let some = |session: &mut Session| directory::unfiled(session, FILED_AT_ONCE);
+            let some =
+                move |session: &mut Session| directory::unfiled(session, after.as_ref(), FILED_AT_ONCE);
             let some = self.write_in_background(Lane::Normal, some).await?;
-            if some.is_empty() {
-                return Ok(filed);
-            }
-            filed += some.len() as u64;
-            let told = some.into_iter().map(|(tenant, user)| (whose(&tenant, &user), tenant, user));
+            let Some(last) = some.last() else { return Ok(filed) };
+            after = Some(last.place.clone());
+            let told = some.into_iter().filter_map(|Unfiled { place: (number, _), user }| {
+                let Some((tenant, user)) = user else {
+                    tracing::error!(tenant = number, "a row of users cannot be read; it is left as it is");
+                    return None;
+                };
+                Some((number, whose(&tenant, &user), user))
+            });
             let told: Vec<_> = told.collect();
             let file = move |session: &mut Session| {
-                told.iter().try_for_each(|(into, tenant, user)| directory::file(session, tenant, user, into))
+                let mut filed = 0;
+                for (tenant, into, user) in &told {
+                    if directory::file(session, *tenant, user, into)? {
+                        filed += 1;
+                    } else {
+                        tracing::error!(tenant, directory = %into, "a user's id is taken; it is left as it is");
+                    }
+                }
+                Ok(filed)
             };
-            self.write_in_background(Lane::Normal, file).await?;
+            filed += self.write_in_background(Lane::Normal, file).await?;
         }
     }
 
@@ -83,23 +99,34 @@ impl SqliteEngine {
         self.writer.call(lane, None, self.options.background_patience, act).await
     }
 
-    /// Does what a crash left of erasures, or a caller who did not wait. One that meets a damaged row goes on
-    /// when somebody asks again; it keeps nothing else from being cleared up.
+    /// Does what a crash left of erasures, or a caller who did not wait: of each recipient for whom nobody waits
+    /// now. One that meets a damaged row is tried again by the next round; it keeps nothing else waiting.
     async fn finish_erasures(&self, now: Timestamp) -> Result<(), StorageError> {
-        while !self.erasures.are_there() {
-            let part = move |session: &mut Session| erase::go_on_with_any(session, now);
-            let _turn = self.heavy.lock().await;
-            match self.write_in_background(Lane::Normal, part).await {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(error @ StorageError::Corrupt { .. }) => {
-                    tracing::error!(%error, "an erasure cannot go on");
-                    break;
+        let mut after = None;
+        loop {
+            let next = move |session: &mut Session| erase::next_after(session, after.as_ref());
+            let Some(place) = self.write_in_background(Lane::Normal, next).await? else { return Ok(()) };
+            loop {
+                let (place, under_way) = (place.clone(), self.erasures.clone());
+                let part = move |session: &mut Session| erase::go_on_with(session, &place, &under_way, now);
+                let _turn = self.heavy(self.options.background_patience).await?;
+                match self.write_in_background(Lane::Normal, part).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error @ StorageError::Corrupt { .. }) => {
+                        tracing::error!(%error, "an erasure cannot go on");
+                        break;
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
+            after = Some(place);
         }
-        Ok(())
+    }
+
+    /// Waits for the turn of a command that takes the writer some milliseconds: one of each tenant waits here.
+    async fn heavy(&self, patience: Duration) -> Result<MutexGuard<'_, ()>, StorageError> {
+        tokio::time::timeout(patience, self.heavy.lock()).await.map_err(|_| StorageError::Overloaded)
     }
 
     async fn read<A: Send + 'static>(
@@ -149,20 +176,27 @@ impl Engine for SqliteEngine {
 
     async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<VerificationPage, StorageError> {
         let asked = tenant.clone();
-        let Some(identity) = query.identity else {
-            // Goes with the call: a caller who leaves does not make room for another scan.
-            let turn = self.scans.turn(tenant, self.options.request_patience).await?;
-            let read = move |reader: &mut Reader| {
-                let _turn = &turn;
-                reads::list(reader.conn(), &asked, &query, &[])
+        let mut recent = Vec::new();
+        if let Some(identity) = query.identity {
+            let owner = tenant.clone();
+            let joined = move |session: &mut Session| commands::joined_recently(session, &owner, &identity);
+            recent = self.write(Lane::Normal, tenant, joined).await?;
+            // Nobody's own few wait for a scan, on which a check may depend.
+            let (asked, query, recent) = (asked.clone(), query.clone(), recent.clone());
+            let few = move |reader: &mut Reader| {
+                reads::list_of_few(reader.conn(), &asked, &query, &identity, &recent)
             };
-            return self.read(Lane::Normal, Some(tenant), read).await;
+            if let Some(page) = self.read(Lane::Urgent, Some(tenant), few).await? {
+                return Ok(page);
+            }
+        }
+        // Goes with the call: a caller who leaves does not make room for another scan.
+        let turn = self.scans.turn(tenant, self.options.request_patience).await?;
+        let read = move |reader: &mut Reader| {
+            let _turn = &turn;
+            reads::list(reader.conn(), &asked, &query, &recent)
         };
-        let owner = tenant.clone();
-        let joined = move |session: &mut Session| commands::joined_recently(session, &owner, &identity);
-        let recent = self.write(Lane::Normal, tenant, joined).await?;
-        let read = move |reader: &mut Reader| reads::list(reader.conn(), &asked, &query, &recent);
-        self.read(Lane::Urgent, Some(tenant), read).await
+        self.read(Lane::Normal, Some(tenant), read).await
     }
 
     async fn recipient(
@@ -197,7 +231,10 @@ impl Engine for SqliteEngine {
     }
 
     async fn erase(&self, command: RecipientCommand) -> Result<u32, StorageError> {
-        let _under_way = self.erasures.begin();
+        let patience = self.options.request_patience;
+        let until = Instant::now() + patience;
+        let _turn = self.erasing.turn(&command.tenant, patience).await?;
+        let _under_way = self.erasures.begin(&command.tenant, &command.keys.identity);
         let (command, mut wiped, mut begun) = (Arc::new(command), 0, false);
         loop {
             let of = command.clone();
@@ -206,7 +243,14 @@ impl Engine for SqliteEngine {
             };
             // One part at a time, whoever asks: many at once would be a long batch again.
             let part = {
-                let _turn = self.heavy.lock().await;
+                let left = until.saturating_duration_since(Instant::now());
+                let _turn = match self.heavy(if begun { patience } else { left }).await {
+                    // Overloaded says that nothing was done.
+                    Err(_) if begun => {
+                        return Err(StorageError::Unavailable("the rest is erased later".into()));
+                    }
+                    turn => turn?,
+                };
                 self.write(Lane::Normal, &command.tenant, part).await?
             };
             wiped += part.wiped;
@@ -249,7 +293,7 @@ impl Engine for SqliteEngine {
             let chunk = room.chunk();
             let clear = move |session: &mut Session| sweep::sweep(session, chunk, now);
             let (report, used) = {
-                let _turn = self.heavy.lock().await;
+                let _turn = self.heavy(self.options.background_patience).await?;
                 self.write_in_background(Lane::Normal, clear).await?
             };
             sum.expired += report.expired;

@@ -2,9 +2,10 @@
 //! waits for all of them.
 //!
 //! What is left to do stands in a row of `erasures`, written with every part. Whoever asked is answered
-//! when nothing is left; after a crash, clearing up does the rest.
+//! when nothing is left; after a crash, or where nobody waits any more, clearing up does the rest.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use countersign_core::engine::{RecipientCommand, UserKey};
 use countersign_core::keys::RecipientKey;
@@ -34,32 +35,52 @@ struct Erasure {
     done: JoinedRow,
 }
 
-/// How many callers wait for an erasure of theirs.
+/// Of whom an erasure is.
+type Whose = (TenantId, RecipientKey);
+
+/// How many callers wait for the erasure of each recipient. Those of whom nobody does are abandoned.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay(AtomicUsize);
+pub(super) struct UnderWay(Mutex<HashMap<Whose, usize>>);
 
 impl UnderWay {
-    /// One more, until what this answers is dropped.
-    pub(super) fn begin(&self) -> Waits<'_> {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        Waits(self)
+    /// One more waits for this erasure, until what this answers is dropped.
+    pub(super) fn begin(&self, tenant: &TenantId, key: &RecipientKey) -> Waits<'_> {
+        let whose = (tenant.clone(), *key);
+        *self.callers().entry(whose.clone()).or_default() += 1;
+        Waits { under_way: self, whose }
     }
 
-    /// Whether anybody waits.
-    pub(super) fn are_there(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+    /// Whether anybody waits for it.
+    fn has(&self, tenant: &TenantId, key: &RecipientKey) -> bool {
+        self.callers().contains_key(&(tenant.clone(), *key))
+    }
+
+    fn callers(&self) -> MutexGuard<'_, HashMap<Whose, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A caller waits for an erasure.
 #[derive(Debug)]
-pub(super) struct Waits<'w>(&'w UnderWay);
+pub(super) struct Waits<'w> {
+    under_way: &'w UnderWay,
+    whose: Whose,
+}
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
+        let mut callers = self.under_way.callers();
+        if let Some(count) = callers.get_mut(&self.whose) {
+            *count -= 1;
+            if *count == 0 {
+                callers.remove(&self.whose);
+            }
+        }
     }
 }
+
+/// Where an erasure stands among all: its tenant's number and its key, as they are stored.
+pub(super) type Place = (i64, Vec<u8>);
 
 /// What came of one part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,15 +120,31 @@ pub(super) fn go_on(session: &mut Session, command: &RecipientCommand) -> Result
     part(session, &command.tenant, erasure, now)
 }
 
-/// Does the next part of any erasure, which nobody waits for any more; `None` when there is none.
-pub(super) fn go_on_with_any(session: &mut Session, now: Timestamp) -> Result<Option<Part>, Failure> {
-    let sql = "SELECT tenant, key, of, purpose, joined FROM erasures LIMIT 1";
-    let Some(erasure) = session.find(sql, (), read)? else { return Ok(None) };
+/// The place of the next erasure behind one.
+pub(super) fn next_after(session: &Session, after: Option<&Place>) -> Result<Option<Place>, Failure> {
+    let sql = "SELECT tenant, key FROM erasures WHERE (tenant, key) > (?1, ?2) ORDER BY tenant, key LIMIT 1";
+    let (tenant, key) = after.map_or((i64::MIN, &[][..]), |(tenant, key)| (*tenant, key));
+    session.find(sql, (tenant, key), |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Does the next part of the erasure in a place, unless somebody waits for it, who does it then. Answers whether
+/// something is left to do here.
+pub(super) fn go_on_with(
+    session: &mut Session,
+    (number, key): &Place,
+    under_way: &UnderWay,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let sql = "SELECT tenant, key, of, purpose, joined FROM erasures WHERE tenant = ?1 AND key = ?2";
+    let Some(erasure) = session.find(sql, (number, key), read)? else { return Ok(false) };
     let sql = "SELECT name FROM tenants WHERE number = ?1";
-    let name = session.find(sql, [erasure.tenant], |row| Ok(row.get::<_, String>(0)?))?;
+    let name = session.find(sql, [number], |row| Ok(row.get::<_, String>(0)?))?;
     let tenant = name.and_then(|name| TenantId::parse(&name).ok()).ok_or(Failure::Corrupt("tenants"))?;
+    if under_way.has(&tenant, &erasure.key) {
+        return Ok(false);
+    }
     let now = session.judged_at(now);
-    part(session, &tenant, erasure, now).map(Some)
+    Ok(!part(session, &tenant, erasure, now)?.over)
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Erasure, Failure> {
@@ -128,7 +165,8 @@ fn part(
         let next = recipients::joined_after(session, erasure.tenant, &erasure.of, &erasure.done, room)?;
         let all = next.len() < room as usize;
         for (row, verification) in next {
-            wiped += u32::from(erase_verification(session, tenant, verification, now)?);
+            let whose = (tenant, erasure.tenant);
+            wiped += u32::from(erase_verification(session, whose, verification, now)?);
             erasure.done = row;
             room -= 1;
         }
@@ -161,12 +199,12 @@ fn part(
 /// Answers whether it knew the recipient.
 fn erase_verification(
     session: &mut Session,
-    tenant: &TenantId,
+    (tenant, number): (&TenantId, i64),
     seq: i64,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let mut unit = Unit::new(session, tenant, now)?;
-    let (Some(number), Some(verification)) = (unit.number, unit.numbered(seq)?) else { return Ok(false) };
+    let mut unit = Unit::numbered_tenant(session, tenant, Some(number), now);
+    let Some(verification) = unit.numbered(seq)? else { return Ok(false) };
     let erased = erase_rule(verification.clone(), unit.now);
     unit.put_verification(number, &erased)?;
     outbox::abandon_open(unit.session, seq, None, Abandoned::Superseded, unit.now)?;

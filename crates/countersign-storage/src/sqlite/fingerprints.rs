@@ -7,7 +7,6 @@ use countersign_core::keys::KeyRing;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::failure::Failure;
 use super::key_use;
 use super::open::OpenError;
 
@@ -51,10 +50,7 @@ pub(super) fn agree(conn: &Connection, keys: &KeyRing, now: Timestamp) -> Result
         .collect();
     if !gone.is_empty() {
         tracing::warn!(?gone, "keys are missing from the key file; looking for rows that need them");
-        let needed = key_use::count(conn, now).map_err(|failure| match failure {
-            Failure::Sqlite(error) => error.into(),
-            other => OpenError::Damaged(other.to_string()),
-        })?;
+        let needed = key_use::count(conn, now)?;
         for name in gone {
             let rows = needed.rows(name);
             if rows > 0 {
@@ -95,7 +91,7 @@ pub(super) mod tests {
 
     fn store() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
-        migrate(&conn, MIGRATIONS).unwrap();
+        migrate(&conn, MIGRATIONS, |_, _| Ok(())).unwrap();
         agree(&conn, &ring(&[(1, 1)], &[(1, 2)], 3, 4), NOW).unwrap();
         conn
     }

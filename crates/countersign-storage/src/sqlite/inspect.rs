@@ -30,10 +30,7 @@ pub fn verify_audit(
     if let Some(noted) = noted {
         verifier = verifier.at_least(noted);
     }
-    walk(&conn, keys, verifier).map_err(|failure| match failure {
-        Failure::Sqlite(error) => error.into(),
-        other => OpenError::Damaged(other.to_string()),
-    })
+    Ok(walk(&conn, keys, verifier)?)
 }
 
 fn walk(
@@ -68,7 +65,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use countersign_core::audit::{self, AuditEvent, MISMATCH, SealedHead};
+    use countersign_core::audit::{self, ADOPTED, AuditEvent, MISMATCH, SealedHead};
     use countersign_core::engine::Engine;
     use countersign_core::keys::AuditMac;
     use countersign_core::testkit::{ManualClock, commands, keys, tenant};
@@ -114,6 +111,12 @@ mod tests {
                 subject: String::new(),
             };
             self.engine().append_audit(vec![event]).await.unwrap();
+        }
+
+        async fn actions(&self) -> Vec<String> {
+            let log = self.engine().audit_entries(0, 10).await.unwrap();
+            let events = log.iter().map(|entry| countersign_core::codec::from_row(&entry.event).unwrap());
+            events.map(|event: AuditEvent| event.action).collect()
         }
 
         async fn start(&self, after: u64) {
@@ -260,10 +263,7 @@ mod tests {
         store.restart();
         store.append("business as usual").await;
         assert_eq!(store.verify(), Err(AuditError::Mismatch(4)));
-        let log = store.engine().audit_entries(0, 10).await.unwrap();
-        let actions = log.iter().map(|entry| countersign_core::codec::from_row(&entry.event).unwrap());
-        let actions: Vec<String> = actions.map(|event: AuditEvent| event.action).collect();
-        assert_eq!(actions, ["a", "b", "c", MISMATCH, "business as usual"]);
+        assert_eq!(store.actions().await, ["a", "b", "c", MISMATCH, "business as usual"]);
         store.restart();
         assert_eq!(store.engine().audit_entries(0, 10).await.unwrap().len(), 5, "it is said once");
     }
@@ -273,7 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("store.db");
         let conn = Connection::open(&database).unwrap();
-        migrate(&conn, &MIGRATIONS[..3]).unwrap();
+        migrate(&conn, &MIGRATIONS[..3], |_, _| Ok(())).unwrap();
         let event = |action: &str| AuditEvent {
             at: ManualClock::START,
             tenant: None,
@@ -298,14 +298,47 @@ mod tests {
         let sealed = |head: &AuditHead| keys().audit_mac(&head.mac, &[b"head", &head.seq.to_be_bytes()]);
         let mut store = of_before(sealed);
         store.restart();
-        assert_eq!(store.verify(), Ok(2));
+        assert_eq!(store.verify(), Ok(3));
         store.append("c").await;
         store.restart();
-        assert_eq!(store.verify(), Ok(3));
+        assert_eq!(store.verify(), Ok(4));
+        assert_eq!(store.actions().await, ["a", "b", ADOPTED, "c"], "it is said");
 
         let mut forged = of_before(|_| AuditMac::from_bytes([7; 32]));
         forged.restart();
         assert_eq!(forged.verify(), Err(AuditError::Mismatch(3)));
+    }
+
+    /// The table that only an older version wrote, made by hand, had an emptied log sealed as a whole one.
+    ///
+    /// Shows: F17.
+    #[tokio::test]
+    async fn f17_no_head_is_taken_over_but_by_the_start_that_brings_the_store_up_to_date() {
+        let table = "CREATE TABLE audit_head (one, seq, mac, seal)";
+        let head = keys().audit_mac(&AuditMac::from_bytes([0; 32]), &[b"head", &0_u64.to_be_bytes()]);
+        let [first, second] = [0..16, 16..32].map(|half| head.as_bytes()[half].try_into().unwrap());
+        let seal = [first, second].map(u128::from_be_bytes);
+        let sealed = format!(
+            "INSERT INTO audit_head VALUES (1, 0, zeroblob(32), x'{:032x}{:032x}')",
+            seal[0], seal[1]
+        );
+        let unsealed = "UPDATE state SET audit_seq = NULL, audit_mac = NULL, audit_seal = NULL";
+        for (change, found) in [
+            (format!("DELETE FROM audit; {table}"), Err(AuditError::Mismatch(1))),
+            (format!("DELETE FROM audit; {table}; {sealed}"), Err(AuditError::Mismatch(1))),
+            (format!("DELETE FROM audit; {table}; {sealed}; {unsealed}"), Err(AuditError::Mismatch(1))),
+            (format!("{table}; {sealed}"), Ok(3)),
+        ] {
+            let mut store = Store::with_three_entries().await;
+            store.engine = None;
+            store.tamper(&change);
+            store.restart();
+            assert_eq!(store.verify(), found, "{change}");
+            let left = "SELECT count(*) FROM sqlite_schema WHERE name = 'audit_head'";
+            let left: i64 =
+                Connection::open(&store.database).unwrap().query_row(left, (), |row| row.get(0)).unwrap();
+            assert_eq!(left, 0, "{change}");
+        }
     }
 
     /// A log under another key looked like one whose first entry had been changed.

@@ -19,8 +19,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ];
 
 /// Brings a store up to date. Each change and its number are one transaction, so that a process
-/// killed in between leaves the store before or after it, never within.
-pub(super) fn migrate(conn: &Connection, migrations: &[&str]) -> Result<(), OpenError> {
+/// killed in between leaves the store before or after it, never within. What SQL cannot do of a change, `rest`
+/// does in the same transaction; it is told the change's number.
+pub(super) fn migrate(
+    conn: &Connection,
+    migrations: &[&str],
+    rest: impl Fn(&Connection, usize) -> Result<(), OpenError>,
+) -> Result<(), OpenError> {
     let found: u32 = conn.query_row("PRAGMA user_version", (), |row| row.get(0))?;
     let found = found as usize;
     if found > migrations.len() {
@@ -29,14 +34,16 @@ pub(super) fn migrate(conn: &Connection, migrations: &[&str]) -> Result<(), Open
     for (index, migration) in migrations.iter().enumerate().skip(found) {
         let number = index + 1;
         conn.execute_batch("BEGIN IMMEDIATE")?;
-        let changed = conn
-            .execute_batch(migration)
-            .and_then(|()| conn.execute_batch(&format!("PRAGMA user_version = {number}; COMMIT")));
-        if let Err(error) = changed {
+        let change = || -> Result<(), OpenError> {
+            conn.execute_batch(migration)?;
+            rest(conn, number)?;
+            Ok(conn.execute_batch(&format!("PRAGMA user_version = {number}; COMMIT"))?)
+        };
+        if let Err(error) = change() {
             if !conn.is_autocommit() {
                 conn.execute_batch("ROLLBACK")?;
             }
-            return Err(error.into());
+            return Err(error);
         }
         tracing::info!(number, "the store's schema is up to date with change");
     }
@@ -46,6 +53,10 @@ pub(super) fn migrate(conn: &Connection, migrations: &[&str]) -> Result<(), Open
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn migrate(conn: &Connection, migrations: &[&str]) -> Result<(), OpenError> {
+        super::migrate(conn, migrations, |_, _| Ok(()))
+    }
 
     fn version(conn: &Connection) -> i64 {
         conn.query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap()

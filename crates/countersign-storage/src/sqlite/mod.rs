@@ -16,6 +16,7 @@
 //! Where to find what: [`open`] checks the file, the library and the keys; [`writer`] commits;
 //! [`mod@unit`] reads for a command and [`changes`] writes for it; [`commands`], [`outbox`], [`mod@claim`],
 //! [`directory`], [`nonces`], [`erase`] and [`sweep`] are the engine's methods; [`reads`] is what needs no decision;
+//! [`scans`] says whose turn it is with what takes long;
 //! [`recipients`] is where ledgers stand, and in what order they get there.
 
 mod answers;
@@ -74,7 +75,7 @@ use calls::{Calls, Port};
 use checkpoint::{Checkpointer, Schedule, Stop};
 use erase::UnderWay;
 use reader::Reader;
-use scans::Scans;
+use scans::OneEach;
 use session::Session;
 use shared::Shared;
 use threads::Threads;
@@ -138,8 +139,10 @@ pub struct SqliteEngine {
     options: SqliteOptions,
     writer: Port<Session>,
     reader: Port<Reader>,
-    scans: Scans,
-    erasures: UnderWay,
+    scans: OneEach,
+    erasures: Arc<UnderWay>,
+    /// Whose erasure is being carried out.
+    erasing: OneEach,
     /// Held while a command is carried out that takes the writer some milliseconds, so that no batch has two.
     heavy: tokio::sync::Mutex<()>,
     shared: Arc<Shared>,
@@ -209,8 +212,9 @@ impl SqliteEngine {
             options,
             writer: Port::new(to_write),
             reader: Port::new(to_read),
-            scans: Scans::default(),
-            erasures: UnderWay::default(),
+            scans: OneEach::default(),
+            erasures: Arc::default(),
+            erasing: OneEach::default(),
             heavy: tokio::sync::Mutex::new(()),
             shared,
             threads,
@@ -255,7 +259,6 @@ fn prepare(session: &mut Session, now: Timestamp) -> Result<Option<Timestamp>, O
     });
     match prepared {
         Ok(committed) => Ok(committed.high_water),
-        Err(failure::Failure::Sqlite(error)) => Err(error.into()),
-        Err(other) => Err(OpenError::Damaged(other.to_string())),
+        Err(failure) => Err(failure.into()),
     }
 }

@@ -9,10 +9,10 @@ use countersign_core::time::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::SqliteOptions;
+use super::failure::Failure;
 use super::files::{self, beside};
-use super::fingerprints;
 use super::migrations::{MIGRATIONS, migrate};
+use super::{SqliteOptions, audit_log, fingerprints};
 
 /// The oldest SQLite that may be used. Before 3.51.3, two connections that commit and checkpoint at
 /// the same moment, as ours do, could corrupt a WAL database (<https://sqlite.org/wal.html#walresetbug>).
@@ -157,6 +157,15 @@ pub enum OpenError {
     Sqlite(rusqlite::Error),
 }
 
+impl From<Failure> for OpenError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Sqlite(error) => error.into(),
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
@@ -213,7 +222,13 @@ pub(super) fn open_for_writing(
         cache_kib = options.cache_kib
     ))?;
     let settled = settle(&conn, &log)?;
-    migrate(&conn, MIGRATIONS)?;
+    migrate(&conn, MIGRATIONS, |conn, change| match change {
+        audit_log::HEAD_MOVES => {
+            fingerprints::compare(conn, keys)?; // under another key no head holds
+            Ok(audit_log::adopt_unmarked_head(conn, keys, now)?)
+        }
+        _ => Ok(()),
+    })?;
     conn.execute_batch("BEGIN IMMEDIATE")?;
     fingerprints::agree(&conn, keys, now)?; // dropping the connection rolls back
     if settled {

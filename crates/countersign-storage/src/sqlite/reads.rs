@@ -43,6 +43,9 @@ pub(super) fn verification(
     Ok(Some(VerificationRecord { verification, messages }))
 }
 
+/// So many rows of an address are looked through at once: more than its caps leave of somebody whom nobody floods.
+const FEW: usize = 512;
+
 /// A tenant's verifications, newest first. `recent` are those that the wanted recipient joined and that
 /// are not in its tree yet.
 pub(super) fn list(
@@ -51,10 +54,24 @@ pub(super) fn list(
     query: &ListQuery,
     recent: &[i64],
 ) -> Result<VerificationPage, Failure> {
-    match &query.identity {
-        None => list_all(conn, tenant, query),
-        Some(identity) => list_of(conn, tenant, query, identity, recent),
+    let Some(identity) = &query.identity else { return list_all(conn, tenant, query) };
+    let joined = joined(conn, tenant, identity, usize::MAX)?;
+    list_of(conn, tenant, query, [joined, recent.to_owned()].concat())
+}
+
+/// The same for a recipient that joined a few; `None` if it joined many, through which somebody else has to look.
+pub(super) fn list_of_few(
+    conn: &Connection,
+    tenant: &TenantId,
+    query: &ListQuery,
+    identity: &RecipientKey,
+    recent: &[i64],
+) -> Result<Option<VerificationPage>, Failure> {
+    let joined = joined(conn, tenant, identity, FEW + 1)?;
+    if joined.len() > FEW {
+        return Ok(None);
     }
+    list_of(conn, tenant, query, [joined, recent.to_owned()].concat()).map(Some)
 }
 
 /// The verifications of all addresses. It goes back in time, and is over after so many looks: an index by
@@ -92,40 +109,90 @@ fn may_stand_so(wanted: Status, status: i64, expires_at: i64, now: Timestamp) ->
     status_number(wanted) == if closed { status_number(Status::Expired) } else { status }
 }
 
-/// The verifications of one address, of which there are as many as its caps allow.
+/// Up to `most` of the verifications that stand in a recipient's tree. Of each no more than a number is read: some
+/// ten milliseconds for 100,000.
+fn joined(
+    conn: &Connection,
+    tenant: &TenantId,
+    identity: &RecipientKey,
+    most: usize,
+) -> Result<Vec<i64>, Failure> {
+    let sql = format!(
+        "SELECT verification FROM recipients
+         WHERE tenant = {TENANT} AND key = ?2 AND verification IS NOT NULL LIMIT ?3"
+    );
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut statement = conn.prepare_cached(&sql)?;
+    let joined = statement.query_map((tenant.as_str(), identity.as_bytes(), most), |row| row.get(0))?;
+    Ok(joined.collect::<Result<_, _>>()?)
+}
+
+/// Of these verifications the wanted ones. It goes back in time, and is over after so many looks, as in
+/// [`list_all`]. Numbers say when a verification was opened, and ids to the millisecond: those of one millisecond
+/// are looked at together, and then put in the order of their ids.
 fn list_of(
     conn: &Connection,
     tenant: &TenantId,
     query: &ListQuery,
-    identity: &RecipientKey,
-    recent: &[i64],
+    mut joined: Vec<i64>,
 ) -> Result<VerificationPage, Failure> {
-    let recent = recent.iter().map(|seq| format!("({seq})")).collect::<Vec<_>>();
-    let union = if recent.is_empty() { "" } else { "UNION VALUES" };
-    let sql = format!(
-        "SELECT v.seq, v.row FROM
-           (SELECT verification FROM recipients WHERE tenant = {TENANT} AND key = ?2 {union} {}) r
-         CROSS JOIN verifications v ON v.seq = r.verification
-         WHERE v.id < ?3
-           AND (?4 IS NULL OR ?4 = CASE WHEN v.status = 0 AND v.expires_at <= ?5 THEN 3 ELSE v.status END)
-         ORDER BY v.id DESC LIMIT ?6",
-        recent.join(", ")
-    );
-    let before = query.before.as_ref().map_or(&AFTER_EVERY_ID[..], |id| id.as_bytes());
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query((
-        tenant.as_str(),
-        identity.as_bytes(),
-        before,
-        query.status.map(status_number),
-        query.now.as_millis(),
-        query.limit,
-    ))?;
-    let mut page = VerificationPage::default();
-    while let Some(row) = rows.next()? {
-        page.found.push(unit::verification(row)?.1);
+    let Some(newest) = newest_before(conn, tenant, query.before)? else {
+        return Ok(VerificationPage::default());
+    };
+    joined.retain(|seq| *seq <= newest);
+    joined.sort_unstable_by_key(|seq| std::cmp::Reverse(*seq));
+    joined.dedup(); // what is recent may be in the tree by now
+    let mut statement =
+        conn.prepare_cached("SELECT id, status, expires_at, row FROM verifications WHERE seq = ?1")?;
+    let (mut page, mut looks, mut oldest) = (VerificationPage::default(), 0, None::<VerificationId>);
+    for seq in joined {
+        let mut rows = statement.query([seq])?;
+        let Some(row) = rows.next()? else { continue };
+        let id = VerificationId::from_bytes(row.get(0)?);
+        if query.before.is_some_and(|before| id >= before) {
+            continue;
+        }
+        if oldest.is_some_and(|oldest| id.drawn_at() < oldest.drawn_at()) {
+            if page.found.len() >= query.limit as usize {
+                break;
+            }
+            if looks >= query.looks {
+                page.go_on = oldest;
+                break;
+            }
+        }
+        looks += 1;
+        oldest = oldest.min(Some(id)).or(Some(id));
+        let (status, expires_at) = (row.get(1)?, row.get(2)?);
+        if query.status.is_none_or(|wanted| may_stand_so(wanted, status, expires_at, query.now)) {
+            let found: Verification = from_row(row.get_ref(3)?.as_blob()?).in_table("verifications")?;
+            page.found.extend(Some(found).filter(|found| found.tenant == *tenant && query.wants(found)));
+        }
     }
+    page.found.sort_by_key(|found| std::cmp::Reverse(found.id));
+    page.found.truncate(query.limit as usize);
     Ok(page)
+}
+
+/// The number that no verification drawn before the given one is above; `None` when there is none before it. It
+/// may be deleted meanwhile.
+fn newest_before(
+    conn: &Connection,
+    tenant: &TenantId,
+    before: Option<VerificationId>,
+) -> Result<Option<i64>, Failure> {
+    let Some(before) = before else { return Ok(Some(i64::MAX)) };
+    let sql =
+        format!("SELECT id FROM verifications WHERE tenant = {TENANT} AND id < ?2 ORDER BY id DESC LIMIT 1");
+    let last = find(conn, &sql, (tenant.as_str(), before.as_bytes()), |row| Ok(row.get::<_, [u8; 16]>(0)?))?;
+    let Some(last) = last else { return Ok(None) };
+    // Time never runs backwards: whatever was opened before that millisecond has a lower number than all in it.
+    let mut millisecond = last;
+    millisecond[6..].fill(0);
+    let sql = format!("SELECT max(seq) FROM verifications WHERE tenant = {TENANT} AND id BETWEEN ?2 AND ?3");
+    let mut end = last;
+    end[6..].fill(0xFF);
+    find(conn, &sql, (tenant.as_str(), millisecond, end), |row| Ok(row.get(0)?))
 }
 
 /// What is counted for a tenant.

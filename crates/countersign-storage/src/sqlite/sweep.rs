@@ -85,13 +85,17 @@ pub(super) fn sweep(
     let mut report = SweepReport::default();
     let due = due(session, room.verifications, now)?;
     let examined = u32::try_from(due.len()).unwrap_or(u32::MAX);
-    for (seq, verification) in due {
-        if let Some(verification) = verification {
-            one(session, seq, &verification, now, &mut report)?;
-        } else {
+    for Due { seq, tenant, verification } in due {
+        let cleared = match verification {
+            Some(verification) => one(session, seq, tenant, &verification, now, &mut report),
+            None => Err(Failure::Corrupt("verifications")),
+        };
+        if let Err(Failure::Corrupt(table)) = cleared {
             // It must not keep the others from being cleared, nor vanish: somebody has to look at it.
-            tracing::error!(seq, "a row of verifications cannot be read; it is left as it is");
+            tracing::error!(seq, table, "a verification is left as it is: a row cannot be read");
             session.execute("UPDATE verifications SET sweep_at = ?2 WHERE seq = ?1", (seq, i64::MAX))?;
+        } else {
+            cleared?;
         }
     }
     let used = Room { verifications: examined, ..forget(session, room, now)? };
@@ -102,13 +106,24 @@ pub(super) fn sweep(
     Ok((report, used))
 }
 
-fn due(session: &Session, limit: u32, now: Timestamp) -> Result<Vec<(i64, Option<Verification>)>, Failure> {
-    let mut statement = session
-        .prepare("SELECT seq, row FROM verifications WHERE sweep_at <= ?1 ORDER BY sweep_at, seq LIMIT ?2")?;
+/// A verification whose time has come.
+struct Due {
+    seq: i64,
+    /// Its tenant's number.
+    tenant: i64,
+    /// `None` if it cannot be read.
+    verification: Option<Verification>,
+}
+
+fn due(session: &Session, limit: u32, now: Timestamp) -> Result<Vec<Due>, Failure> {
+    let sql =
+        "SELECT seq, tenant, row FROM verifications WHERE sweep_at <= ?1 ORDER BY sweep_at, seq LIMIT ?2";
+    let mut statement = session.prepare(sql)?;
     let mut rows = statement.query((now.as_millis(), limit))?;
     let mut due = Vec::new();
     while let Some(row) = rows.next()? {
-        due.push((row.get(0)?, from_row(row.get_ref(1)?.as_blob()?).ok()));
+        let verification = from_row(row.get_ref(2)?.as_blob()?).ok();
+        due.push(Due { seq: row.get(0)?, tenant: row.get(1)?, verification });
     }
     Ok(due)
 }
@@ -116,6 +131,7 @@ fn due(session: &Session, limit: u32, now: Timestamp) -> Result<Vec<(i64, Option
 fn one(
     session: &mut Session,
     seq: i64,
+    number: i64,
     verification: &Verification,
     now: Timestamp,
     report: &mut SweepReport,
@@ -123,9 +139,8 @@ fn one(
     // What is over has no use for what was not sent, whether or not a dispatcher comes by.
     outbox::abandon_open(session, seq, None, Abandoned::Expired, now)?;
     let keys = session.keys.clone();
-    let mut unit = Unit::new(session, &verification.tenant, now)?;
+    let mut unit = Unit::numbered_tenant(session, &verification.tenant, Some(number), now);
     unit.remember(Some((seq, verification.clone())));
-    let number = unit.number.ok_or(Failure::Corrupt("tenants"))?;
     match sweep_rule(verification.clone(), &keys, now) {
         SweepAction::Keep => {}
         SweepAction::Expire(expired) => {
@@ -146,7 +161,10 @@ fn one(
 }
 
 fn delete(session: &mut Session, tenant: i64, seq: i64, verification: &Verification) -> Result<(), Failure> {
-    for destination in &verification.destinations {
+    for (index, destination) in verification.destinations.iter().enumerate() {
+        if verification.destinations[..index].iter().any(|other| other.identity == destination.identity) {
+            continue; // it joined once
+        }
         recipients::leave(session, tenant, &destination.identity, verification, seq)?;
     }
     let (first, last) = outbox::numbers_of(seq);

@@ -48,9 +48,20 @@ impl<'s> Unit<'s> {
         tenant: &'s TenantId,
         now: Timestamp,
     ) -> Result<Self, Failure> {
-        let now = session.judged_at(now);
         let number = session.tenant(tenant)?.map(|tenant| tenant.number);
-        Ok(Self { session, tenant, number, now, verifications: Vec::new(), joined: Vec::new() })
+        Ok(Self::numbered_tenant(session, tenant, number, now))
+    }
+
+    /// The same where the tenant's number is known. It needs nothing else of the tenant, whose ledger may be
+    /// damaged.
+    pub(super) fn numbered_tenant(
+        session: &'s mut Session,
+        tenant: &'s TenantId,
+        number: Option<i64>,
+        now: Timestamp,
+    ) -> Self {
+        let now = session.judged_at(now);
+        Self { session, tenant, number, now, verifications: Vec::new(), joined: Vec::new() }
     }
 
     /// The verification of that id, if it is this tenant's.

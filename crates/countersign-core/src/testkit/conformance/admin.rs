@@ -110,6 +110,46 @@ pub(super) async fn f10_a_list_that_looked_at_enough_says_where_to_go_on<F: Engi
     assert_eq!((page.found.len(), page.go_on), (1, None), "what was asked for is there");
 }
 
+/// The same of one address, whatever others have between. Some were opened in one millisecond.
+///
+/// Shows: F10.
+pub(super) async fn f10_a_list_of_an_address_that_looked_at_enough_says_where_to_go_on<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    (bench.caps.recipient.starts_per_hour, bench.caps.recipient.starts_per_day) = (u32::MAX, u32::MAX);
+    let mut ids = Vec::new();
+    for n in 0..12 {
+        let verification = bench.open(ALICE).await;
+        bench.cancel(verification.id).await;
+        ids.push(verification.id);
+        if n % 3 != 0 {
+            bench.open(&format!("user-{n}@example.com")).await;
+            bench.wait(SECOND);
+        }
+    }
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    let identity = Some(recipient_keys(&bench.tenant, ALICE).identity);
+    for (limit, most_pages) in [(100, 4), (2, 7)] {
+        let (mut seen, mut pages, mut before) = (Vec::new(), 0, None);
+        loop {
+            let query = ListQuery { identity, before, looks: 3, limit, ..query(&bench) };
+            let page = bench.engine().list(&bench.tenant, query).await.expect("list");
+            assert!(page.found.len() <= 4, "of one millisecond some more");
+            seen.extend(page.found.iter().map(|v| v.id));
+            pages += 1;
+            let full = page.found.len() == limit as usize;
+            before = page.go_on.or(page.found.last().filter(|_| full).map(|last| last.id));
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, ids);
+        assert!(pages > 1 && pages <= most_pages + 1, "{pages} pages");
+    }
+    let other = ListQuery { status: Some(Status::Pending), identity, looks: 3, ..query(&bench) };
+    let page = bench.engine().list(&bench.tenant, other).await.expect("list");
+    assert!(page.found.is_empty() && page.go_on.is_some(), "what was not looked at may be there");
+}
+
 /// Shows: O9.
 pub(super) async fn an_erasure_wipes_who_it_was_and_cancels_what_is_pending<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;

@@ -187,6 +187,7 @@ macro_rules! conformance_cases {
             admin::a_list_of_an_address_shows_its_own_in_every_purpose,
             admin::a_list_by_status_goes_by_the_present_instant,
             admin::f10_a_list_that_looked_at_enough_says_where_to_go_on,
+            admin::f10_a_list_of_an_address_that_looked_at_enough_says_where_to_go_on,
             admin::an_erasure_wipes_who_it_was_and_cancels_what_is_pending,
             admin::an_erasure_keeps_the_counters_and_is_audited,
             admin::an_erasure_takes_the_users_of_every_directory_along,

@@ -128,7 +128,7 @@ impl MemoryEngine {
             store.recipients.insert((tenant.clone(), key), ledger);
         }
         if let Some((key, ledger)) = changes.client {
-            store.clients.insert((tenant.clone(), key), ledger);
+            store.put_client((tenant.clone(), key), ledger);
         }
         if let Some(ledger) = changes.tenant {
             store.tenants.insert(tenant.clone(), ledger);
@@ -225,7 +225,8 @@ impl Engine for MemoryEngine {
     async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<VerificationPage, StorageError> {
         self.locked(|store| {
             let all = store.verifications.values().rev().filter(|v| v.tenant == *tenant);
-            let mut all = all.filter(|v| query.before.is_none_or(|before| v.id < before));
+            let of = |v: &&Verification| query.identity.is_none_or(|to| v.destination(&to).is_some());
+            let mut all = all.filter(of).filter(|v| query.before.is_none_or(|before| v.id < before));
             let mut page = VerificationPage::default();
             let mut looks = query.looks;
             while page.found.len() < query.limit as usize
@@ -236,8 +237,8 @@ impl Engine for MemoryEngine {
                 if query.wants(verification) {
                     page.found.push(verification.clone());
                 }
-                let over = looks == 0 && query.identity.is_none();
-                page.go_on = (over && page.found.len() < query.limit as usize).then_some(verification.id);
+                page.go_on =
+                    (looks == 0 && page.found.len() < query.limit as usize).then_some(verification.id);
             }
             Ok(page)
         })
@@ -573,4 +574,40 @@ fn forget<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, limit: u32, over: impl F
         !goes
     });
     gone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::bench::{ALICE, Bench, EngineFixture, opened};
+    use std::sync::Arc;
+
+    struct Memory(Arc<MemoryEngine>);
+
+    #[async_trait]
+    impl EngineFixture for Memory {
+        async fn fresh() -> Self {
+            Self(Arc::new(MemoryEngine::new(crate::testkit::keys())))
+        }
+
+        fn engine(&self) -> Arc<dyn Engine> {
+            self.0.clone()
+        }
+
+        async fn reopen(&mut self) {
+            self.0.reopen();
+        }
+    }
+
+    /// Shows: P2, F19.
+    #[tokio::test]
+    async fn an_approval_leaves_nothing_behind_of_its_client() {
+        let bench = Bench::<Memory>::new().await;
+        let start = StartCommand { client: Some([1; 16]), ..bench.start_of(ALICE) };
+        let id = opened(bench.start(start).await).id;
+        let clients = || bench.fixture.0.store.lock().expect("no rule panics").clients.len();
+        assert_eq!(clients(), 1);
+        bench.check(id, &bench.code(id).await).await;
+        assert_eq!(clients(), 0);
+    }
 }

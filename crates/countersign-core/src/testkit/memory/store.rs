@@ -106,6 +106,14 @@ impl Store {
         found.cloned().unwrap_or_default()
     }
 
+    /// Keeps what is counted for a client address, as long as anything is.
+    pub(super) fn put_client(&mut self, client: (TenantId, ClientKey), ledger: ClientLedger) {
+        match ledger.forget_at() {
+            Some(_) => self.clients.insert(client, ledger),
+            None => self.clients.remove(&client),
+        };
+    }
+
     pub(super) fn running(&self, tenant: &TenantId, verification: Option<&Verification>) -> RunningState {
         let budgets = verification.into_iter().flat_map(Verification::budgets);
         let ends = verification.and_then(|v| v.ends_hold.as_ref());

@@ -257,6 +257,39 @@ pub(super) fn put_ledger(session: &mut Session, tenant: i64, key: &RecipientKey,
     session.recipients.change(place, |news| Undo::Ledger(place, news.ledger.replace(ledger.clone())));
 }
 
+/// How many rows at either end of a topic's are looked at first.
+const NEAR_AN_END: i64 = 64;
+
+/// The row of the tree that says that the recipient takes part in a verification. There is no index for it: the
+/// oldest go first, so that it is among the first ones, or among the last ones if it is deleted early. An address
+/// that joined 300,000 costs no more than others.
+fn row_of(
+    session: &Session,
+    tenant: i64,
+    key: &RecipientKey,
+    joined: &Verification,
+    verification: i64,
+) -> Result<Option<JoinedRow>, Failure> {
+    let (topic, purpose) = (joined.topic(), joined.purpose.as_str());
+    // Rows of before have the purpose alone, whatever the wire API.
+    let before = Some(purpose).filter(|purpose| *purpose != topic.as_str());
+    for (order, rows) in [("ASC", NEAR_AN_END), ("DESC", NEAR_AN_END), ("ASC", i64::MAX)] {
+        let sql = format!(
+            "SELECT joined FROM
+               (SELECT joined, verification FROM recipients
+                WHERE tenant = ?1 AND key = ?2 AND purpose = ?3 ORDER BY joined {order} LIMIT ?4)
+             WHERE verification = ?5 LIMIT 1"
+        );
+        for purpose in [topic.as_str()].into_iter().chain(before) {
+            let values = (tenant, key.as_bytes(), purpose, rows, verification);
+            if let Some(joined) = session.find(&sql, values, |row| Ok(row.get(0)?))? {
+                return Ok(Some(JoinedRow { purpose: purpose.to_owned(), joined }));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Takes the recipient out of a verification that is deleted.
 pub(super) fn leave(
     session: &mut Session,
@@ -265,11 +298,14 @@ pub(super) fn leave(
     left: &Verification,
     verification: i64,
 ) -> Result<(), Failure> {
-    // Rows of before have the purpose alone, whatever the wire API.
-    session.execute(
-        "DELETE FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose IN (?3, ?4) AND verification = ?5",
-        (tenant, key.as_bytes(), left.topic().as_str(), left.purpose.as_str(), verification),
-    )?;
+    if session.recipients.may_be_in_tree(key)
+        && let Some(row) = row_of(session, tenant, key, left, verification)?
+    {
+        session.execute(
+            "DELETE FROM recipients WHERE tenant = ?1 AND key = ?2 AND purpose = ?3 AND joined = ?4",
+            (tenant, key.as_bytes(), &row.purpose, row.joined),
+        )?;
+    }
     // A row of the table that still says so would be believed after a crash, when the number may be
     // another verification's: a later row has to say otherwise.
     if session.recipients.oldest.is_some_and(|oldest| oldest <= verification) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign_core::codec::to_row;
-use countersign_core::engine::{Engine, StoredUser, UserIndex};
+use countersign_core::engine::{Engine, NameConflict, PutUser, StoredUser, UserIndex};
 use countersign_core::keys::{RecipientKey, Sealed};
 use countersign_core::names::{DirectoryName, TenantId};
 use countersign_core::testkit::ManualClock;
@@ -40,7 +40,7 @@ fn user(id: u8) -> StoredUser {
 /// A store of the third schema, with users.
 fn store_of_before(path: &Path, users: &[StoredUser]) {
     let conn = Connection::open(path).unwrap();
-    migrate(&conn, &MIGRATIONS[..3]).unwrap();
+    migrate(&conn, &MIGRATIONS[..3], |_, _| Ok(())).unwrap();
     conn.execute("INSERT INTO tenants (number, name) VALUES (1, 'acme')", ()).unwrap();
     for user in users {
         let phone = user.phone.as_ref().map(RecipientKey::as_bytes);
@@ -98,4 +98,41 @@ async fn an_erasure_reaches_users_that_are_not_filed_yet() {
     engine.erase(administer(&acme(), ALICE, "recipient.erased", ManualClock::START)).await.unwrap();
     let nobody = |_: &TenantId, _: &StoredUser| panic!("it was erased");
     assert_eq!(engine.file_users(nobody).await, Ok(0));
+}
+
+/// One that cannot be read, one whose id is taken, and more than an address has room for: the start goes on, none of
+/// them is lost, and the others are filed.
+///
+/// Shows: F3.
+#[tokio::test]
+async fn f3_a_user_of_before_is_never_lost_and_stops_no_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let many = |n: u8| StoredUser { username: None, phone_verified: false, ..user(n) };
+    let users: Vec<StoredUser> = (0..=250).map(many).collect();
+    store_of_before(&path, &users);
+    let conn = Connection::open(&path).unwrap();
+    conn.execute("UPDATE users SET row = x'00' WHERE id = ?1", [[7; 16]]).unwrap();
+    drop(conn);
+    let engine = open(&path, &quiet()).unwrap();
+    let into = DirectoryName::parse("users").unwrap();
+    let namesake = StoredUser { phone: None, ..many(9) };
+    let put = engine.put_user(&acme(), &into, namesake.clone(), None, NameConflict::Refuse).await;
+    assert_eq!(put, Ok(PutUser::Written));
+
+    assert_eq!(engine.file_users(|_, _| into.clone()).await, Ok(249));
+    assert_eq!(engine.file_users(|_, _| into.clone()).await, Ok(0));
+    for user in &users {
+        let found = engine.find_user(&acme(), &into, UserIndex::Id(user.id)).await.unwrap();
+        match user.id[0] {
+            7 => assert_eq!(found, None),
+            9 => assert_eq!(found.as_ref(), Some(&namesake)),
+            _ => assert_eq!(found.as_ref(), Some(user)),
+        }
+    }
+    drop(engine);
+    let conn = Connection::open(&path).unwrap();
+    let left = "SELECT count(*) FROM users WHERE directory = '' AND id IN (?1, ?2)";
+    let left: i64 = conn.query_row(left, ([7; 16], [9; 16]), |row| row.get(0)).unwrap();
+    assert_eq!(left, 2, "both are still there");
 }

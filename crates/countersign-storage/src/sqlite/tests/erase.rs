@@ -1,14 +1,18 @@
 //! Erasures of recipients that a lot is known of.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign_core::engine::{ListQuery, NameConflict, PutUser, StorageError, StoredUser, UserKey};
 use countersign_core::keys::Sealed;
+use countersign_core::names::TenantId;
 use countersign_core::testkit::bench::{ALICE, BOB, Bench, EngineFixture};
 use countersign_core::testkit::commands::{directory, recipient_keys};
 use countersign_core::verification::StoredRecipient;
+use tokio::task::JoinSet;
 
 use super::{Store, quiet};
+use crate::sqlite::SqliteOptions;
 use crate::sqlite::erase;
 use crate::sqlite::session::Session;
 
@@ -111,4 +115,105 @@ async fn an_erasure_that_meets_a_damaged_row_keeps_nothing_from_being_cleared_up
     assert!(bench.engine().sweep(1, bench.now()).await.is_ok());
     let again = bench.engine().erase(bench.administer(ALICE, "recipient.erased")).await;
     assert_eq!(again, Err(StorageError::Corrupt { table: "verifications" }));
+}
+
+/// Notes down that erasures are under way which nobody waits for.
+async fn abandon(bench: &Bench<Store>, of: &[&str]) {
+    let keys: Vec<_> = of.iter().map(|to| recipient_keys(&bench.tenant, to).identity).collect();
+    let note = move |session: &mut Session| {
+        for key in &keys {
+            session.execute(
+                "INSERT INTO erasures (tenant, key, of, purpose, joined) VALUES (1, ?1, ?1, '', 0)",
+                [key.as_bytes()],
+            )?;
+        }
+        Ok(())
+    };
+    bench.fixture.on_writer(note).await.unwrap();
+}
+
+async fn abandoned(bench: &Bench<Store>) -> i64 {
+    let count =
+        |s: &mut Session| Ok(s.conn.query_row("SELECT count(*) FROM erasures", (), |row| row.get(0))?);
+    bench.fixture.on_writer(count).await.unwrap()
+}
+
+/// The first one that could not go on was tried again and again, and no other one ever.
+///
+/// Shows: F15.
+#[tokio::test]
+async fn f15_an_erasure_that_cannot_go_on_keeps_no_other_one_from_being_finished() {
+    let bench = Store::bench(quiet());
+    bench.open(ALICE).await;
+    bench.open(BOB).await;
+    let damaged = "INSERT INTO erasures (tenant, key, of, purpose, joined)
+        VALUES (0, zeroblob(16), zeroblob(16), '', 0), (1, x'00', x'00', '', 0), (2, x'01', x'01', '', 0)";
+    bench.fixture.execute(damaged).await;
+    abandon(&bench, &[ALICE, BOB]).await;
+    bench.engine().sweep(1, bench.now()).await.unwrap();
+    assert_eq!((left(&bench).await, abandoned(&bench).await), (0, 3));
+}
+
+/// A tenant that erases all day long.
+///
+/// Shows: F15.
+#[tokio::test]
+async fn f15_what_was_abandoned_is_finished_although_somebody_waits_for_another_one() {
+    let bench = Store::bench(quiet());
+    bench.open(ALICE).await;
+    bench.open(BOB).await;
+    abandon(&bench, &[ALICE, BOB]).await;
+    let alice = recipient_keys(&bench.tenant, ALICE).identity;
+    let waits = bench.fixture.sqlite().erasures.begin(&bench.tenant, &alice);
+    bench.engine().sweep(1, bench.now()).await.unwrap();
+    assert_eq!((left(&bench).await, abandoned(&bench).await), (1, 1));
+    drop(waits);
+    bench.engine().sweep(1, bench.now()).await.unwrap();
+    assert_eq!((left(&bench).await, abandoned(&bench).await), (0, 0));
+}
+
+/// Shows: F15.
+#[tokio::test]
+async fn f15_a_tenants_erasures_keep_no_others_waiting_but_for_one() {
+    let mut bench = Store::bench(quiet());
+    bench.open(ALICE).await;
+    let heavy = bench.fixture.sqlite().heavy.lock().await;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut erasures = JoinSet::new();
+    let mut ask = |bench: &Bench<Store>, to: &str| {
+        let (engine, command) = (bench.engine(), bench.administer(to, "recipient.erased"));
+        let (order, tenant) = (order.clone(), bench.tenant.clone());
+        erasures.spawn(async move {
+            engine.erase(command).await.unwrap();
+            order.lock().unwrap().push(tenant);
+        });
+    };
+    for n in 0..10 {
+        ask(&bench, &super::recipient(n));
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await; // until all of them wait
+    }
+    bench.tenant = TenantId::parse("other").unwrap();
+    ask(&bench, BOB);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    drop(heavy);
+    erasures.join_all().await;
+    let others = order.lock().unwrap().iter().position(|tenant| *tenant == bench.tenant).unwrap();
+    assert!(others <= 1, "{others} went before");
+}
+
+/// Shows: F15.
+#[tokio::test]
+async fn f15_an_erasure_waits_for_its_turn_no_longer_than_anybody_does() {
+    let bench = Store::bench(SqliteOptions { request_patience: Duration::from_millis(50), ..quiet() });
+    bench.open(ALICE).await;
+    let heavy = bench.fixture.sqlite().heavy.lock().await;
+    let engine = bench.engine();
+    let erase = engine.erase(bench.administer(ALICE, "recipient.erased"));
+    let erased = tokio::time::timeout(super::PATIENCE / 6, erase).await;
+    assert_eq!(erased, Ok(Err(StorageError::Overloaded)));
+    drop(heavy);
 }

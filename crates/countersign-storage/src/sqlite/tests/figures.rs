@@ -78,6 +78,34 @@ async fn f10_a_list_by_status_over_a_million_rows_takes_fifty_milliseconds_a_pag
     assert!(longest <= Duration::from_millis(50), "{longest:?}");
 }
 
+/// Shows: F10.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute: 100,000 rows"]
+async fn f10_a_list_of_an_address_that_joined_a_hundred_thousand_takes_a_tenth_of_a_second_a_page() {
+    let bench = Store::bench(busy());
+    bench.cancel(bench.open(ALICE).await.id).await;
+    bench.sweep().await;
+    super::list::add_copies(&bench, 100_000).await;
+    let of_alice = ListQuery { looks: ListQuery::LOOKS, ..super::list::query_of(&bench, ALICE) };
+    for (status, expected) in [(None, 100), (Some(Status::Pending), 0)] {
+        let (mut pages, mut longest, mut found, mut before) = (0, Duration::ZERO, 0, None);
+        for _ in 0..30 {
+            let query = ListQuery { status, before, ..of_alice.clone() };
+            let asked = Instant::now();
+            let page = bench.engine().list(&bench.tenant, query).await.unwrap();
+            longest = longest.max(asked.elapsed());
+            (pages, found) = (pages + 1, found + page.found.len());
+            before = page.go_on;
+            if before.is_none() {
+                break;
+            }
+        }
+        eprintln!("{status:?}: {pages} pages, the longest took {longest:?}");
+        assert_eq!(found, expected);
+        assert!(longest <= Duration::from_millis(100), "{longest:?}");
+    }
+}
+
 /// Shows: F15.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a minute: 100,000 rows"]

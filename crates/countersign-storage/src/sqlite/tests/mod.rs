@@ -9,10 +9,12 @@ mod figures;
 mod files;
 mod holds;
 mod keys;
+mod list;
 mod log;
 mod recipients;
 mod rollback;
 mod rows;
+mod sweep;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
