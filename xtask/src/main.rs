@@ -9,6 +9,7 @@ mod browser;
 mod clients;
 mod cold_build;
 mod crates;
+mod mutants;
 mod openapi;
 mod process;
 mod requirements;
@@ -22,6 +23,8 @@ const USAGE: &str = "\
 cargo xtask test [STEP…]                       everything that CI runs; named steps only, if any
     --without-browser --without-clients        leaves out what needs programs from elsewhere
 cargo xtask test long                          what a release runs besides: an hour, and strace
+cargo xtask mutants                            does a test notice each fault that is sown into the code?
+    --only FILE --with TEST --again            some files; some tests; what lived the last time
 cargo xtask tidy                               what no compiler checks: pages, lists, links, layers
 cargo xtask requirements                       writes the pages that say which test shows what
 cargo xtask bench [--seconds N]                starts and checks per second, beside a bare answer
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["test", rest @ ..] => test::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
+        ["mutants", rest @ ..] => mutants::run(rest),
         ["tidy"] => tidy::run(),
         ["requirements"] => requirements::write(),
         ["crates"] => crates::run(),
