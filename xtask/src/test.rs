@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 
 use crate::process::{cargo, installed, run_seeing};
 use crate::tally::Tally;
-use crate::{browser, clients, crates, openapi, process, tidy};
+use crate::{browser, clients, crates, mutants, openapi, process, tidy};
 
 /// The crate of the tests that need a browser.
 const BROWSER: &str = "countersign-browser-tests";
@@ -43,7 +43,11 @@ const STEPS: &[Step] = &[
 const OPTIONAL: [&str; 2] = ["browser", "clients"];
 
 /// What a release runs besides; only when it is named.
-const LONG: Step = step("long", "the tests once more, with more rounds, and those that need strace", long);
+const LONG: Step = step(
+    "long",
+    "the tests once more, with more rounds and with sown faults, and those that need strace",
+    long,
+);
 
 const fn step(name: &'static str, about: &'static str, run: fn() -> Tally) -> Step {
     Step { name, about, run }
@@ -162,6 +166,7 @@ fn long() -> Tally {
     // How long something takes says something of a release build only.
     let words = ["nextest", "run", "--release", "--profile", "long", "--run-ignored", "only"];
     tally += counted(&mut cargo(&[&words, &["--filterset", FIGURES][..], &CRATES[..]].concat()));
+    tally += once(mutants::run(&[]));
     tally
 }
 

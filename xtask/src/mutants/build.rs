@@ -76,6 +76,14 @@ impl Sown {
     /// Something else does not compile.
     pub(super) fn build(&mut self, tree: &Tree, copy: &Path) -> Result<Vec<TestBinary>> {
         copy_tree(tree, &self.sources, copy)?;
+        // To find them again costs a build or two.
+        let known = copy.with_file_name("refused");
+        let names = std::fs::read_to_string(&known).unwrap_or_default();
+        let names: BTreeSet<&str> = names.lines().collect();
+        let name = |number: &u32| self.faults.get(number).map(|(file, fault)| fault.shown(file));
+        let refused =
+            self.faults.keys().copied().filter(|n| name(n).is_some_and(|n| names.contains(n.as_str())));
+        self.refused = refused.collect();
         loop {
             let texts: BTreeMap<_, _> =
                 self.sources.keys().map(|file| (file, self.rewritten(file))).collect();
@@ -84,6 +92,9 @@ impl Sown {
             }
             let (binaries, errors) = cargo_build(copy)?;
             if errors.is_empty() {
+                let names = self.refused.iter().map(|number| &self.faults[number]);
+                let names: Vec<String> = names.map(|(file, fault)| fault.shown(file)).collect();
+                std::fs::write(&known, names.join("\n"))?;
                 return Ok(binaries);
             }
             let before = self.refused.len();

@@ -37,6 +37,13 @@ pub(super) struct Fault {
     pub(super) insertions: Vec<Insertion>,
 }
 
+impl Fault {
+    /// In one line.
+    pub(super) fn shown(&self, file: &str) -> String {
+        format!("{file}:{} {} {:?} {}", self.line, self.function, self.from, self.to)
+    }
+}
+
 /// What a file has to offer.
 #[derive(Default, Debug)]
 pub(super) struct Found {
@@ -502,7 +509,12 @@ fn attributes(expr: &Expr) -> &[syn::Attribute] {
 /// Whether only tests are built with it.
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
-        syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
+        syn::Meta::List(list) => list.path.is_ident("cfg") && needs_test(&list.tokens.to_string()),
         _ => false,
     })
+}
+
+/// `test`, or `all(test, …)`.
+fn needs_test(condition: &str) -> bool {
+    condition == "test" || condition.starts_with("all") && condition.contains("test ,")
 }

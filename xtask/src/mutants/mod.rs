@@ -31,6 +31,8 @@ struct Options<'a> {
     with: Option<&'a str>,
     /// Only those that lived the last time.
     again: bool,
+    /// Show what there is, and do nothing.
+    list: bool,
 }
 
 /// Sows, builds, runs and reports.
@@ -42,6 +44,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let tree = Tree::of_workspace()?;
     let entries = list::read(&tree.read(list::LIST))?;
     let mut sown = Sown::find(&tree)?;
+    if options.list {
+        for (number, (file, fault)) in &sown.faults {
+            println!("{number} {}", fault.shown(file));
+        }
+        return Ok(());
+    }
     // Under the project's folder, so that cargo finds the same settings.
     let folder = process::root().join("target/mutants");
     let binaries = sown.build(&tree, &folder.join("tree"))?;
@@ -60,7 +68,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         .iter()
         .filter(|(number, _)| !sown.refused.contains(number))
         .filter(|(_, (file, _))| options.only.is_none_or(|word| file.contains(word)))
-        .filter(|(_, (file, fault))| !options.again || before.lines().any(|line| line == name(file, fault)))
+        .filter(|(_, (file, fault))| !options.again || before.lines().any(|line| line == fault.shown(file)))
         .collect();
     let faults: Vec<_> = chosen
         .iter()
@@ -71,9 +79,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let fates = run::judge(&faults, &tests, |number, fate| {
         let mut done = done.lock().expect("nothing panics here");
         *done += 1;
+        if *done % 100 == 0 {
+            eprintln!("[{done}/{}]", faults.len());
+        }
         if matches!(fate, Fate::Survived | Fate::NotReached) {
             let (file, fault) = &sown.faults[&number];
-            eprintln!("[{done}/{}] {fate:?} {}", faults.len(), name(file, fault));
+            eprintln!("[{done}/{}] {fate:?} {}", faults.len(), fault.shown(file));
         }
     })?;
     let judged: Vec<_> =
@@ -82,7 +93,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let all = options.only.is_none() && options.with.is_none() && !options.again;
     if options.with.is_none() {
         let names: Vec<String> =
-            judged.iter().filter(|one| one.lives()).map(|one| name(one.file, one.fault)).collect();
+            judged.iter().filter(|one| one.lives()).map(|one| one.fault.shown(one.file)).collect();
         std::fs::write(&lived, names.join("\n"))?;
     }
     let report = report::report(&judged, &entries, all);
@@ -105,11 +116,6 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// A fault in one line.
-fn name(file: &str, fault: &find::Fault) -> String {
-    format!("{file}:{} {} {:?} {}", fault.line, fault.function, fault.from, fault.to)
-}
-
 fn options<'a>(arguments: &[&'a str]) -> Result<Options<'a>> {
     let mut options = Options::default();
     let mut rest = arguments;
@@ -128,7 +134,11 @@ fn options<'a>(arguments: &[&'a str]) -> Result<Options<'a>> {
                 options.again = true;
                 more
             }
-            _ => bail!("mutants knows --only FILE, --with TEST and --again"),
+            ["--list", more @ ..] => {
+                options.list = true;
+                more
+            }
+            _ => bail!("mutants knows --only FILE, --with TEST, --again and --list"),
         };
     }
 }

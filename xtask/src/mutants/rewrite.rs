@@ -120,6 +120,7 @@ mod tests {
         assert_eq!(changes("const A: bool = 1 < 2; const fn f() -> bool { 1 < 2 }"), []);
         assert_eq!(find("const fn f() {}").unwrap().const_functions, 1);
         assert_eq!(changes("#[cfg(test)] mod tests { fn f() -> bool { 1 < 2 } }"), []);
+        assert_eq!(changes("#[cfg(all(test, unix))] mod tests { fn f() -> bool { 1 < 2 } }"), []);
         assert_eq!(changes("fn f() { let a = [0; 1 + 2]; }"), []);
         assert_eq!(changes("impl Debug for A { fn f() -> bool { 1 < 2 } }"), []);
     }

@@ -15,6 +15,13 @@ use super::build::{TestBinary, tests_of};
 /// At least so long is waited for a test; one that takes so much longer than usual hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Longer than any test takes that is run against a fault.
+const RECORDING: Duration = Duration::from_secs(60);
+
+/// A fault that lives would meet every test that reaches it, of the keys' faults nearly all there are. The best
+/// ones are run until they have taken so many times the longest.
+const BUDGET: u32 = 6;
+
 /// So much memory may a test ask for, in KiB: a fault can make it ask for ever.
 const MEMORY: &str = "8388608";
 
@@ -43,10 +50,11 @@ enum Ended {
     Hung,
 }
 
-/// Two at a time: a test has threads of its own.
-const AT_ONCE: usize = 2;
+/// So many at a time: most tests wait for the disk now and then.
+const AT_ONCE: usize = 3;
 
-/// Runs every test once, each by itself. Those that fail without a fault are named and left out.
+/// Runs every test once, each by itself. Those that fail without a fault, or take too long
+/// to be run often, are named and left out.
 ///
 /// # Errors
 /// They cannot be started.
@@ -58,13 +66,18 @@ pub(super) fn record(binaries: &[TestBinary], with: Option<&str>, folder: &Path)
             tests.push(Test { binary: file, folder, name, takes: Duration::ZERO, reaches: BTreeSet::new() });
         }
     }
+    let recording = folder.join("recorded");
+    let of = build_of(binaries, with)?;
+    if let Some(recorded) = recorded(&recording, &of, &mut tests) {
+        return Ok(recorded);
+    }
     eprintln!("recording what {} tests reach", tests.len());
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder)?;
     let recorded = in_parallel(&tests, |index, test| {
         let file = folder.join(index.to_string());
         let begun = Instant::now();
-        let ended = run(test, ("SOWN_FAULTS_REACHED", &file.to_string_lossy()), Duration::from_secs(600))?;
+        let ended = run(test, ("SOWN_FAULTS_REACHED", &file.to_string_lossy()), RECORDING)?;
         let reached = std::fs::read_to_string(&file).unwrap_or_default();
         let reached: BTreeSet<u32> = reached.lines().filter_map(|line| line.parse().ok()).collect();
         Ok((ended, begun.elapsed(), reached))
@@ -75,10 +88,48 @@ pub(super) fn record(binaries: &[TestBinary], with: Option<&str>, folder: &Path)
             (test.takes, test.reaches) = (takes, reaches);
             usable.push(test);
         } else {
-            eprintln!("left out, it fails without any fault: {}", test.name);
+            let why = if ended == Ended::Hung { "takes too long" } else { "fails without any fault" };
+            eprintln!("left out, it {why}: {}", test.name);
         }
     }
+    let lines: Vec<String> = std::iter::once(of).chain(usable.iter().map(line)).collect();
+    std::fs::write(&recording, lines.join("\n"))?;
     Ok(usable)
+}
+
+/// What tells one build from another.
+fn build_of(binaries: &[TestBinary], with: Option<&str>) -> Result<String> {
+    let mut all = with.unwrap_or_default().to_owned();
+    for binary in binaries {
+        let built = std::fs::metadata(&binary.file)?.modified()?;
+        let since = built.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+        all.push_str(&format!(" {} {since}", binary.file.display()));
+    }
+    Ok(all)
+}
+
+fn line(test: &Test) -> String {
+    let reaches: Vec<String> = test.reaches.iter().map(u32::to_string).collect();
+    format!("{}\t{}\t{}\t{}", test.binary.display(), test.name, test.takes.as_millis(), reaches.join(" "))
+}
+
+/// What was recorded of the same build, for those of the tests that are usable.
+fn recorded(file: &Path, of: &str, tests: &mut Vec<Test>) -> Option<Vec<Test>> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let (_, lines) = text.split_once('\n').filter(|(build, _)| *build == of)?;
+    let mut known = BTreeMap::new();
+    for line in lines.lines() {
+        let [binary, name, millis, reaches] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+        let reaches = reaches.split(' ').filter_map(|number| number.parse().ok()).collect::<BTreeSet<u32>>();
+        let takes = Duration::from_millis(millis.parse().ok()?);
+        known.insert((PathBuf::from(binary), name.to_owned()), (takes, reaches));
+    }
+    let usable = std::mem::take(tests).into_iter().filter_map(|mut test| {
+        let key = (test.binary.clone(), test.name.clone());
+        (test.takes, test.reaches) = known.remove(&key)?;
+        Some(test)
+    });
+    Some(usable.collect())
 }
 
 /// Runs the tests that reach a fault, until one notices. Those that noticed others of the same file come
@@ -103,7 +154,10 @@ pub(super) fn judge(
             reaching.sort_by_key(|index| (std::cmp::Reverse(count(*index)), tests[*index].takes));
         }
         let mut fate = if reaching.is_empty() { Fate::NotReached } else { Fate::Survived };
+        let mut left = longest * BUDGET;
         for index in reaching {
+            let Some(rest) = left.checked_sub(tests[index].takes) else { break };
+            left = rest;
             let limit = PATIENCE + tests[index].takes * 10;
             let ended = run(&tests[index], ("SOWN_FAULT", &number.to_string()), limit)?;
             if ended == Ended::Passed {
