@@ -145,6 +145,31 @@ mod tests {
         }
     }
 
+    /// The same letters, cut elsewhere.
+    /// Shows: K2, R13.
+    #[test]
+    fn no_two_places_read_the_same() {
+        let (keys, mut rng) = (keys(), StdRng::seed_from_u64(1));
+        let tenant = TenantId::parse("a").unwrap();
+        let place = |table, column, row| Place { table, column, tenant: &tenant, row, index: 0 };
+        let sealed = keys.seal(place("messages", "payload", b"1"), b"x", &mut rng);
+        assert_eq!(keys.open(place("message", "spayload", b"1"), &sealed), Err(OpenError));
+        assert_eq!(keys.open(place("messagesp", "ayload", b"1"), &sealed), Err(OpenError));
+    }
+
+    /// What is stored must open in later versions of the program.
+    /// Shows: K2, R13.
+    #[test]
+    fn a_field_that_was_sealed_once_opens_for_ever() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let place = Place { table: "messages", column: "payload", tenant: &tenant, row: b"row", index: 3 };
+        let sealed = keys().seal(place, b"123456", &mut StdRng::seed_from_u64(1));
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&sealed.0),
+            "01611830d3641a68f94a690dcc25d1f4b0dac948325ac18f6d9ec9aba235f2b27c876024f15ef6fe68f8bd29c4a273"
+        );
+    }
+
     /// Shows: K2.
     #[test]
     fn a_flipped_bit_does_not_open() {

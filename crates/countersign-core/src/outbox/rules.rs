@@ -221,6 +221,28 @@ mod tests {
         assert_eq!(message.state, MessageState::Abandoned { reason: Abandoned::Expired });
     }
 
+    /// Shows: R13.
+    #[test]
+    fn a_retry_at_the_very_end_of_the_code_is_not_waited_for() {
+        let message = submit(queued(), at(590));
+        let retry = |seconds| failed(true, Duration::from_secs(seconds));
+        let state = |retry| record(message.clone(), &report(&message, retry), at(591)).unwrap().state;
+        assert_eq!(state(retry(8)), MessageState::Retrying { at: at(599) });
+        assert_eq!(state(retry(9)), MessageState::Abandoned { reason: Abandoned::Expired });
+    }
+
+    /// Whoever waits for it need not wait for a fourth try that never comes.
+    /// Shows: R13.
+    #[test]
+    fn the_last_submission_that_fails_ends_the_message_at_once() {
+        let last = Message { submissions: MAX_SUBMISSIONS - 1, ..queued() };
+        let message = submit(last, at(5));
+        let seen = record(message.clone(), &report(&message, failed(true, LEASE)), at(6)).unwrap();
+        assert_eq!(seen.state, MessageState::Abandoned { reason: Abandoned::Submissions });
+        let nobody = record(message.clone(), &report(&message, failed(false, LEASE)), at(6)).unwrap();
+        assert_eq!(nobody.state, MessageState::Retrying { at: at(36) }, "it reached nobody");
+    }
+
     #[test]
     fn a_report_of_a_lost_lease_changes_nothing_unless_it_says_accepted() {
         let first = submit(queued(), at(0));

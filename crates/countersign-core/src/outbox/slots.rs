@@ -205,6 +205,18 @@ mod tests {
         assert!(!Slots::in_all(0).is_open(&lane("t", Channel::Sms)));
     }
 
+    /// A dispatcher that does not know it would leave a message waiting beside a slot that became free.
+    /// Shows: R13.
+    #[test]
+    fn slots_are_tight_as_soon_as_one_bound_is_reached() {
+        assert!(!two_routes(1, 1).is_tight());
+        assert!(two_routes(0, 1).is_tight() && two_routes(1, 0).is_tight());
+        assert!(Slots::in_all(0).is_tight());
+        let taken = |t, u| HashMap::from([(tenant("t"), t), (tenant("u"), u)]);
+        assert!(two_routes(1, 1).per_tenant(2, taken(2, 1)).is_tight());
+        assert!(!two_routes(1, 1).per_tenant(2, taken(1, 1)).is_tight());
+    }
+
     #[test]
     fn test_numbers_wait_for_no_provider() {
         let test = Lane { test: true, ..lane("t", Channel::Sms) };

@@ -1,6 +1,7 @@
 //! The rules by themselves: state in, decision out, no engine.
 
 mod edges;
+mod written;
 
 use std::time::Duration;
 

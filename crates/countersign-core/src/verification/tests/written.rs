@@ -1,0 +1,165 @@
+//! What a decision writes besides its answer: charges, audit entries, what becomes of older messages.
+
+use super::super::enrol::{EnrolState, enrol};
+use super::super::resend::RunningState;
+use super::*;
+use crate::engine::{CheckCommand, CheckOutcome, CheckTarget, EnrolCommand, EnrolOutcome, StoredUser};
+use crate::keys::Sealed;
+use crate::testkit::commands;
+use crate::verification::check::check;
+
+const ALICE: &str = "a@example.com";
+const BOB: &str = "+12125550101";
+
+fn guess(verification: &Verification, code: &Code, now: Timestamp) -> CheckCommand {
+    commands::check(&verification.tenant, CheckTarget::Id(verification.id), code.clone(), now)
+}
+
+/// Nobody has done anything yet.
+fn untouched(verification: &Verification) -> RunningState {
+    let recipients = vec![RecipientLedger::default(); verification.destinations.len()];
+    let ledgers = Ledgers { recipients, ..Ledgers::default() };
+    RunningState { verification: Some(verification.clone()), ledgers }
+}
+
+fn wrong() -> Code {
+    Code::parse("wrong0").unwrap()
+}
+
+/// A new user with these first messages.
+fn enrolment(starts: Vec<StartCommand>) -> EnrolCommand {
+    let user = StoredUser {
+        email_pending: false,
+        phone_pending: false,
+        confirmed: false,
+        unproven_life: None,
+        id: [1; 16],
+        username: None,
+        email: None,
+        phone: None,
+        email_verified: false,
+        phone_verified: false,
+        sequence: 1,
+        created_at: at(0),
+        changed_at: at(0),
+        body: Sealed::from_bytes(vec![1]),
+    };
+    let directory = "users".parse().unwrap();
+    EnrolCommand { tenant: starts[0].tenant.clone(), directory, user, now: starts[0].now, starts }
+}
+
+fn first_time() -> StartState {
+    StartState {
+        latest: vec![None],
+        ledgers: Ledgers { recipients: vec![RecipientLedger::default()], ..Ledgers::default() },
+    }
+}
+
+fn enrolled(starts: Vec<StartCommand>, states: Vec<StartState>) -> Changes {
+    let state = EnrolState { starts: states, ..EnrolState::default() };
+    let decision = enrol(state, &enrolment(starts), &keys()).unwrap();
+    assert!(matches!(decision.outcome, EnrolOutcome::Enrolled(_)), "{:?}", decision.outcome);
+    decision.changes
+}
+
+/// Shows: R13.
+#[test]
+fn a_code_that_several_addresses_share_proves_its_user_once() {
+    let opening = decide(&[None, None], &to(&[ALICE, BOB]));
+    let (verification, code) = (opened(&opening), &sent_codes(&opening)[0]);
+    let command = CheckCommand { record_proof: true, ..guess(verification, code, at(1)) };
+    let proven = check(untouched(verification), &command, &keys()).changes.proven;
+    assert_eq!((proven.len(), proven[0].address), (1, None));
+}
+
+/// A look-alike among real addresses does not make guessing free.
+/// Shows: N10, R13.
+#[test]
+fn a_guess_counts_against_the_tenant_where_one_of_its_addresses_is_somebodys() {
+    let mut mixed = opened(&decide(&[None, None], &to(&[ALICE, BOB]))).clone();
+    let failures = |verification: &Verification| {
+        let decision = check(untouched(verification), &guess(verification, &wrong(), at(1)), &keys());
+        decision.changes.verifications[0].failures.len()
+    };
+    mixed.destinations[0].recipient = StoredRecipient::Nobody;
+    assert_eq!(failures(&mixed), 1);
+    mixed.destinations[1].recipient = StoredRecipient::Nobody;
+    assert_eq!(failures(&mixed), 0, "nobody can be proven");
+}
+
+/// Shows: R13.
+#[test]
+fn two_first_messages_to_one_address_from_one_client_are_charged_twice_in_one_row_each() {
+    let start = |purpose| StartCommand {
+        purpose: Purpose::parse(purpose).unwrap(),
+        client: Some([9; 16]),
+        ..to(&[ALICE])
+    };
+    let changes = enrolled(vec![start("one"), start("two")], vec![first_time(), first_time()]);
+    let [(_, ledger)] = &changes.ledgers[..] else { panic!("{} rows", changes.ledgers.len()) };
+    assert_eq!(ledger.windows(at(0)).starts_day, 2);
+    assert_eq!(changes.tenant.unwrap().starts(at(0)), 2);
+    let (_, client) = changes.client.unwrap();
+    let caps = Caps { client_starts_per_hour: 2, ..Caps::default() };
+    assert!(client.wait_for_start(&caps, at(0)).is_some(), "both count");
+}
+
+/// Shows: R13.
+#[test]
+fn first_messages_take_the_place_of_what_waits_for_the_same_address() {
+    let before = opened(&decide(&[None], &to(&[ALICE]))).clone();
+    let later = StartCommand { now: at(60), ..to(&[ALICE]) };
+    let state = StartState { latest: vec![Some(before.clone())], ..first_time() };
+    let dropped = enrolled(vec![later], vec![state]).drop_messages;
+    assert!(dropped.iter().any(|dropped| dropped.verification == before.id), "{dropped:?}");
+}
+
+/// The first code has died, the second goes out a second time.
+/// Shows: R13.
+#[test]
+fn what_is_repeated_is_the_live_code_and_not_one_that_died_before_it() {
+    let terms =
+        Terms { resend_code: ResendCode::Same, code_life: Duration::from_secs(100), ..Terms::default() };
+    let ask =
+        |now, seed| StartCommand { terms: terms.clone(), now, seed: Seed::new([seed; 32]), ..to(&[ALICE]) };
+    let first = decide(&[None], &ask(at(0), 1));
+    let second = decide(&[Some(opened(&first))], &ask(at(200), 2));
+    let third = decide(&[Some(opened(&second))], &ask(at(260), 3));
+    let codes = [&first, &second, &third].map(|decision| sent_codes(decision)[0].clone());
+    assert!(codes[0] != codes[1] && codes[1] == codes[2]);
+}
+
+/// Shows: R13.
+#[test]
+fn a_code_of_one_address_proves_that_address() {
+    let opening = decide(&[None], &to(&[ALICE]));
+    let (verification, code) = (opened(&opening), &sent_codes(&opening)[0]);
+    let command = CheckCommand { record_proof: true, ..guess(verification, code, at(1)) };
+    let proven = check(untouched(verification), &command, &keys()).changes.proven;
+    assert_eq!(proven[0].address, Some(verification.destinations[0].identity));
+}
+
+/// Only after the last guess there is something to wait for.
+/// Shows: R13.
+#[test]
+fn a_wrong_guess_says_how_long_to_wait_only_where_it_was_the_last() {
+    let mut verification = opened(&decide(&[None], &to(&[ALICE]))).clone();
+    let waits = |verification: &Verification| {
+        let decision = check(untouched(verification), &guess(verification, &wrong(), at(100)), &keys());
+        let CheckOutcome::Rejected { retry_after, .. } = decision.outcome else { panic!("right") };
+        retry_after
+    };
+    assert_eq!(waits(&verification), Duration::ZERO);
+    verification.checks_used = verification.terms.max_checks - 1;
+    assert_eq!(waits(&verification), verification.expires_at.since(at(100)));
+}
+
+/// Shows: R13.
+#[test]
+fn each_message_and_each_that_it_replaces_is_of_its_own_address() {
+    let opening = decide(&[None, None], &to(&[ALICE, BOB]));
+    let again = decide(&[Some(opened(&opening)), None], &StartCommand { now: at(31), ..to(&[ALICE, BOB]) });
+    let queued: Vec<u8> = again.changes.messages.iter().map(|message| message.destination).collect();
+    let dropped: Vec<_> = again.changes.drop_messages.iter().map(|dropped| dropped.destination).collect();
+    assert_eq!((queued, dropped), (vec![0, 1], vec![Some(0), Some(1)]));
+}
