@@ -1,6 +1,8 @@
 //! The rules by themselves: state in, decision out, no engine.
 
 mod edges;
+mod ledgers;
+mod messages;
 mod written;
 
 use std::time::Duration;
