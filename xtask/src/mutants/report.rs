@@ -122,6 +122,7 @@ mod tests {
         (report.stale.len(), report.unknown.len())
     }
 
+    /// Shows: R13.
     #[test]
     fn what_lives_is_in_the_list_and_what_is_in_the_list_lives() {
         let entry = "[[open]]\nfile = 'a.rs'\nfunction = 'f'\nfrom = 'b == c'\nto = 'negated'\n";

@@ -146,7 +146,7 @@ mod tests {
     }
 
     /// The same letters, cut elsewhere.
-    /// Shows: K2, R13.
+    /// Shows: K2.
     #[test]
     fn no_two_places_read_the_same() {
         let (keys, mut rng) = (keys(), StdRng::seed_from_u64(1));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     /// What is stored must open in later versions of the program.
-    /// Shows: K2, R13.
+    /// Shows: K2.
     #[test]
     fn a_field_that_was_sealed_once_opens_for_ever() {
         let tenant = TenantId::parse("acme").unwrap();

@@ -221,7 +221,6 @@ mod tests {
         assert_eq!(message.state, MessageState::Abandoned { reason: Abandoned::Expired });
     }
 
-    /// Shows: R13.
     #[test]
     fn a_retry_at_the_very_end_of_the_code_is_not_waited_for() {
         let message = submit(queued(), at(590));
@@ -232,7 +231,6 @@ mod tests {
     }
 
     /// Whoever waits for it need not wait for a fourth try that never comes.
-    /// Shows: R13.
     #[test]
     fn the_last_submission_that_fails_ends_the_message_at_once() {
         let last = Message { submissions: MAX_SUBMISSIONS - 1, ..queued() };

@@ -206,7 +206,6 @@ mod tests {
     }
 
     /// A dispatcher that does not know it would leave a message waiting beside a slot that became free.
-    /// Shows: R13.
     #[test]
     fn slots_are_tight_as_soon_as_one_bound_is_reached() {
         assert!(!two_routes(1, 1).is_tight());

@@ -23,7 +23,7 @@ fn spent(sums: &[(u64, u64)]) -> TenantLedger {
     ledger
 }
 
-/// Shows: O5, R13.
+/// Shows: O5.
 #[test]
 fn a_spend_cap_says_to_the_second_when_there_is_room_again() {
     let ledger = spent(&[(100, 10)]);
@@ -33,7 +33,7 @@ fn a_spend_cap_says_to_the_second_when_there_is_room_again() {
     assert_eq!(waits(&ledger, DAY + QUARTER), None);
 }
 
-/// Shows: O5, R13.
+/// Shows: O5.
 #[test]
 fn what_has_left_the_day_or_cost_nothing_keeps_nobody_waiting() {
     let left = spent(&[(60, 0), (100, 3600)]);
@@ -42,7 +42,6 @@ fn what_has_left_the_day_or_cost_nothing_keeps_nobody_waiting() {
     assert_eq!(waits(&nothing, 3600), Some(DAY + QUARTER));
 }
 
-/// Shows: R13.
 #[test]
 fn whoever_is_approved_gets_every_failure_of_one_moment_back() {
     let mut ledger = TenantLedger::default();
@@ -53,7 +52,6 @@ fn whoever_is_approved_gets_every_failure_of_one_moment_back() {
     assert_eq!(ledger.open_failures(at(5)), 0);
 }
 
-/// Shows: R13.
 #[test]
 fn a_ledger_may_go_when_its_newest_entry_counts_no_longer() {
     let mut recipient = RecipientLedger::default();
@@ -74,7 +72,7 @@ fn a_ledger_may_go_when_its_newest_entry_counts_no_longer() {
 }
 
 /// A right code at the first try writes no row.
-/// Shows: O3, R13.
+/// Shows: O3.
 #[test]
 fn only_a_row_of_failures_ends_with_a_success() {
     let mut recipient = RecipientLedger::default();
@@ -84,7 +82,7 @@ fn only_a_row_of_failures_ends_with_a_success() {
 }
 
 /// A count that wavers around a figure is told once, and one that comes back is told again.
-/// Shows: F5, R13.
+/// Shows: F5.
 #[test]
 fn a_level_is_told_again_only_after_half_of_its_failures_are_gone() {
     use crate::policy::FailureBudget;
@@ -102,7 +100,7 @@ fn a_level_is_told_again_only_after_half_of_its_failures_are_gone() {
     assert_eq!([4, 9, 10].map(&mut told), [None, None, Some(Alert)], "it comes back");
 }
 
-/// Shows: F5, P40, R13.
+/// Shows: F5, P40.
 #[test]
 fn codes_of_test_numbers_stay_as_they_are_however_much_is_guessed() {
     let mut tenant = TenantLedger::default();

@@ -18,7 +18,7 @@ fn caps() -> MessageCaps {
     MessageCaps { per_hour: Some(2), per_day: Some(3) }
 }
 
-/// Shows: O5, R13.
+/// Shows: O5.
 #[test]
 fn a_message_waits_for_the_hour_and_for_the_day_whichever_is_longer() {
     let waits =
@@ -35,7 +35,6 @@ fn ask(command: &StartCommand, latest: Option<&Verification>, ledger: &Recipient
     start(StartState { latest: vec![latest.cloned()], ledgers }, command, &keys()).unwrap().outcome
 }
 
-/// Shows: R13.
 #[test]
 fn neither_a_start_nor_a_send_again_passes_the_cap_on_messages() {
     let terms = Terms { messages: caps(), ..Terms::default() };
@@ -62,7 +61,6 @@ fn neither_a_start_nor_a_send_again_passes_the_cap_on_messages() {
     assert!(matches!(by_id(&room), SendOutcome::Accepted(_)));
 }
 
-/// Shows: R13.
 #[test]
 fn a_code_that_is_handed_back_and_a_test_number_take_no_message() {
     let terms = Terms { messages: caps(), ..Terms::default() };
@@ -72,4 +70,19 @@ fn a_code_that_is_handed_back_and_a_test_number_take_no_message() {
     let mut test = command;
     test.destinations[0].test = true;
     assert!(matches!(ask(&test, None, &full), SendOutcome::Accepted(_)));
+}
+
+/// Shows: O5.
+#[test]
+fn of_two_addresses_the_one_that_waits_longer_for_a_message_says_how_long() {
+    let terms = Terms { messages: caps(), ..Terms::default() };
+    let command = StartCommand { terms, now: at(100), ..to(&[ALICE, "+12125550101"]) };
+    let (early, late) = (sent(&[0, 10]), sent(&[50, 60]));
+    for recipients in [[early.clone(), late.clone()], [late, early]] {
+        let ledgers = Ledgers { recipients: recipients.to_vec(), ..Ledgers::default() };
+        let outcome =
+            start(StartState { latest: vec![None, None], ledgers }, &command, &keys()).unwrap().outcome;
+        let retry_after = Duration::from_secs(3600 - 50);
+        assert_eq!(outcome, SendOutcome::Refused(Refusal::RecipientLimit { retry_after }));
+    }
 }

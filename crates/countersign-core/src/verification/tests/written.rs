@@ -62,7 +62,6 @@ fn enrolled(starts: Vec<StartCommand>, states: Vec<StartState>) -> Changes {
     decision.changes
 }
 
-/// Shows: R13.
 #[test]
 fn a_code_that_several_addresses_share_proves_its_user_once() {
     let opening = decide(&[None, None], &to(&[ALICE, BOB]));
@@ -73,7 +72,7 @@ fn a_code_that_several_addresses_share_proves_its_user_once() {
 }
 
 /// A look-alike among real addresses does not make guessing free.
-/// Shows: N10, R13.
+/// Shows: N10.
 #[test]
 fn a_guess_counts_against_the_tenant_where_one_of_its_addresses_is_somebodys() {
     let mut mixed = opened(&decide(&[None, None], &to(&[ALICE, BOB]))).clone();
@@ -87,7 +86,6 @@ fn a_guess_counts_against_the_tenant_where_one_of_its_addresses_is_somebodys() {
     assert_eq!(failures(&mixed), 0, "nobody can be proven");
 }
 
-/// Shows: R13.
 #[test]
 fn two_first_messages_to_one_address_from_one_client_are_charged_twice_in_one_row_each() {
     let start = |purpose| StartCommand {
@@ -104,7 +102,6 @@ fn two_first_messages_to_one_address_from_one_client_are_charged_twice_in_one_ro
     assert!(client.wait_for_start(&caps, at(0)).is_some(), "both count");
 }
 
-/// Shows: R13.
 #[test]
 fn first_messages_take_the_place_of_what_waits_for_the_same_address() {
     let before = opened(&decide(&[None], &to(&[ALICE]))).clone();
@@ -115,7 +112,6 @@ fn first_messages_take_the_place_of_what_waits_for_the_same_address() {
 }
 
 /// The first code has died, the second goes out a second time.
-/// Shows: R13.
 #[test]
 fn what_is_repeated_is_the_live_code_and_not_one_that_died_before_it() {
     let terms =
@@ -129,7 +125,6 @@ fn what_is_repeated_is_the_live_code_and_not_one_that_died_before_it() {
     assert!(codes[0] != codes[1] && codes[1] == codes[2]);
 }
 
-/// Shows: R13.
 #[test]
 fn a_code_of_one_address_proves_that_address() {
     let opening = decide(&[None], &to(&[ALICE]));
@@ -140,7 +135,6 @@ fn a_code_of_one_address_proves_that_address() {
 }
 
 /// Only after the last guess there is something to wait for.
-/// Shows: R13.
 #[test]
 fn a_wrong_guess_says_how_long_to_wait_only_where_it_was_the_last() {
     let mut verification = opened(&decide(&[None], &to(&[ALICE]))).clone();
@@ -154,7 +148,6 @@ fn a_wrong_guess_says_how_long_to_wait_only_where_it_was_the_last() {
     assert_eq!(waits(&verification), verification.expires_at.since(at(100)));
 }
 
-/// Shows: R13.
 #[test]
 fn each_message_and_each_that_it_replaces_is_of_its_own_address() {
     let opening = decide(&[None, None], &to(&[ALICE, BOB]));
