@@ -127,7 +127,7 @@ impl Finder<'_> {
         match expr {
             Expr::Paren(inner) => self.condition(&inner.expr),
             Expr::Binary(_) | Expr::Unary(_) | Expr::Let(_) | Expr::Lit(_) | Expr::Block(_) => {
-                self.visit_expr(expr)
+                self.visit_expr(expr);
             }
             _ if is_bool(expr) => self.visit_expr(expr),
             _ => self.wrap(expr.span(), vec![Around::negated()], |f| visit::visit_expr(f, expr)),
@@ -327,9 +327,9 @@ impl Finder<'_> {
         let takes_bool = name == "then" || name == "then_some";
         self.wrap(whole, pairs, |f| {
             if takes_bool {
-                f.condition(&call.receiver)
+                f.condition(&call.receiver);
             } else {
-                f.visit_expr(&call.receiver)
+                f.visit_expr(&call.receiver);
             }
             for argument in &call.args {
                 match argument {
@@ -431,10 +431,9 @@ fn other_method(name: &str) -> Option<&'static str> {
         "min_by_key" => "max_by_key",
         "max_by_key" => "min_by_key",
         "saturating_add" => "saturating_sub",
-        "saturating_sub" => "saturating_add",
+        "saturating_sub" | "saturating_mul" => "saturating_add",
         "checked_add" => "checked_sub",
         "checked_sub" => "checked_add",
-        "saturating_mul" => "saturating_add",
         "first" => "last",
         "last" => "first",
         _ => return None,

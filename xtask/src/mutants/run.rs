@@ -1,6 +1,7 @@
 //! Running tests: once to see which faults each of them reaches, then each fault against those that do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -103,7 +104,7 @@ fn build_of(binaries: &[TestBinary], with: Option<&str>) -> Result<String> {
     for binary in binaries {
         let built = std::fs::metadata(&binary.file)?.modified()?;
         let since = built.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
-        all.push_str(&format!(" {} {since}", binary.file.display()));
+        let _ = write!(all, " {} {since}", binary.file.display());
     }
     Ok(all)
 }

@@ -156,3 +156,100 @@ fn each_message_and_each_that_it_replaces_is_of_its_own_address() {
     let dropped: Vec<_> = again.changes.drop_messages.iter().map(|dropped| dropped.destination).collect();
     assert_eq!((queued, dropped), (vec![0, 1], vec![Some(0), Some(1)]));
 }
+
+#[test]
+fn a_message_that_is_sent_again_is_paid_for_and_one_that_is_free_writes_nothing_to_the_tenant() {
+    let caps = Caps { tenant_spend_per_day_micros: Some(100), ..Caps::default() };
+    let running = opened(&decide(&[None], &to(&[ALICE]))).clone();
+    let spent = |cost_micros, now| {
+        let again = StartCommand { caps, cost_micros, now: at(now), ..to(&[ALICE]) };
+        decide(&[Some(&running)], &again).changes.tenant.map(|tenant| tenant.spend_micros(at(now)))
+    };
+    assert_eq!((spent(7, 60), spent(0, 60)), (Some(7), None));
+}
+
+#[test]
+fn a_verification_ended_when_it_was_ended_or_ran_out() {
+    let mut verification = opened(&decide(&[None], &to(&[ALICE]))).clone();
+    let end = verification.expires_at;
+    assert_eq!(verification.ended_at(at(1)), None);
+    assert_eq!(verification.ended_at(end), Some(end));
+    verification.end(Status::Approved, at(1));
+    assert_eq!([at(1), end].map(|now| verification.ended_at(now)), [Some(at(1)); 2]);
+}
+
+#[test]
+fn what_has_ended_keeps_no_code() {
+    let terms = Terms { resend_code: ResendCode::Same, ..Terms::default() };
+    let mut verification =
+        opened(&decide(&[None, None], &StartCommand { terms, ..to(&[ALICE, BOB]) })).clone();
+    let kept = |v: &Verification| {
+        let kept = |d: &Destination| d.digest.is_some() && d.sealed_code.is_some();
+        let none = |d: &Destination| d.digest.is_none() && d.sealed_code.is_none();
+        (v.destinations.iter().all(kept), v.destinations.iter().all(none))
+    };
+    assert_eq!(kept(&verification), (true, false));
+    verification.end(Status::Canceled, at(1));
+    assert_eq!(kept(&verification), (false, true));
+}
+
+/// Another message has gone out meanwhile.
+#[test]
+fn a_start_after_a_resend_by_id_is_not_the_same_send() {
+    let first = opened(&decide(&[None], &clicked(at(0)))).clone();
+    let again = commands::resend(&first.tenant, first.id, at(31), Seed::new([9; 32]));
+    let resent = super::super::resend::resend(untouched(&first), &again, &keys()).unwrap();
+    let third = decide(&[Some(opened(&resent))], &clicked(at(32)));
+    assert_eq!(accepted(&third).kind, AcceptedKind::CoolingDown);
+}
+
+#[test]
+fn a_verification_that_both_addresses_joined_goes_on_and_is_written_once() {
+    let running = opened(&decide(&[None, None], &to(&[ALICE, BOB]))).clone();
+    let command = StartCommand { now: at(31), ..to(&[ALICE, BOB]) };
+    let again = decide(&[Some(&running), Some(&running)], &command);
+    let written: Vec<_> = again.changes.verifications.iter().map(|v| (v.id, v.status)).collect();
+    assert_eq!(written, [(running.id, Status::Pending)]);
+    assert!(again.changes.drop_messages.iter().all(|dropped| dropped.destination.is_some()));
+}
+
+/// The newest says whether there is anything to go on with, not one that ran out before it was opened.
+#[test]
+fn of_two_addresses_the_newer_verification_says_whether_a_resend_revives() {
+    let (older, mut newer) = (
+        opened(&decide(&[None], &to(&[ALICE]))).clone(),
+        opened(&decide(&[None], &StartCommand { now: at(5), ..to(&[BOB]) })).clone(),
+    );
+    let later = StartCommand { intent: Intent::ResendOrRevive, now: at(700), ..to(&[ALICE, BOB]) };
+    let revives = |newer: &Verification| {
+        matches!(decide(&[Some(&older), Some(newer)], &later).outcome, SendOutcome::Accepted(_))
+    };
+    assert!(revives(&newer));
+    newer.end(Status::Canceled, at(6));
+    assert!(!revives(&newer));
+}
+
+/// A caller that names no user goes on for the one whose address is being verified, and for nobody's else.
+#[test]
+fn for_whom_a_code_is_asked_again_is_known_while_there_is_something_to_go_on_with() {
+    let running = opened(&decide(&[None], &to(&[ALICE]))).clone();
+    let owner = running.destinations[0].owner.clone();
+    assert!(owner.is_some());
+    let again = |before: &Verification, more: fn(StartCommand) -> StartCommand| {
+        let mut command = StartCommand { now: at(60), ..to(&[ALICE]) };
+        command.destinations[0].owner = None;
+        let decision = decide(&[Some(before)], &more(command));
+        assert_eq!(accepted(&decision).kind, AcceptedKind::Opened);
+        opened(&decision).destinations[0].owner.clone()
+    };
+    let other_context =
+        |command| StartCommand { context: Some(crate::keys::ContextDigest::from_bytes([1; 32])), ..command };
+    assert_eq!(again(&running, other_context), owner, "pending");
+    let expired = |command| StartCommand { now: at(700), ..command };
+    assert_eq!(again(&running, expired), owner, "it may be revived");
+    let other_api = |command| StartCommand { dialect: DialectName::parse("other").unwrap(), ..command };
+    assert_eq!(again(&running, other_api), None, "another wire API's");
+    let mut approved = running.clone();
+    approved.end(Status::Approved, at(1));
+    assert_eq!(again(&approved, |command| command), None, "done");
+}
