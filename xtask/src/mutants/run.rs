@@ -21,7 +21,7 @@ const RECORDING: Duration = Duration::from_secs(60);
 
 /// A fault that lives would meet every test that reaches it, of the keys' faults nearly all there are. The best
 /// ones are run until they have taken so many times the longest.
-const BUDGET: u32 = 6;
+const BUDGET: u32 = 4;
 
 /// So much memory may a test ask for, in KiB: a fault can make it ask for ever.
 const MEMORY: &str = "8388608";

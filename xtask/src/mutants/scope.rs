@@ -25,6 +25,7 @@ const AREAS: &[Area] = &[
             "crates/countersign-http/src/dialects/crypterium/auth.rs",
             "crates/countersign-http/src/dialects/crypterium/signature.rs",
             "crates/countersign-http/src/dialects/enduserapi/auth.rs",
+            "crates/countersign-http/src/dialects/enduserapi/readings.rs",
             "crates/countersign-http/src/dialects/enduserapi/signed.rs",
             "crates/countersign-http/src/dialects/zap/auth.rs",
             "crates/countersign-http/src/dialects/zitadel/auth.rs",
@@ -39,7 +40,7 @@ const AREAS: &[Area] = &[
             "crates/countersign-storage/src/sqlite/unit.rs",
             "crates/countersign-storage/src/sqlite/writer.rs",
         ],
-        longest: 4,
+        longest: 12,
     },
     Area {
         paths: &[

@@ -253,3 +253,28 @@ fn for_whom_a_code_is_asked_again_is_known_while_there_is_something_to_go_on_wit
     approved.end(Status::Approved, at(1));
     assert_eq!(again(&approved, |command| command), None, "done");
 }
+
+#[test]
+fn a_start_to_another_second_address_is_not_the_same_send() {
+    let ask = |second, now| {
+        let mut command = to(&[ALICE, second]);
+        command.terms.same_within = Some(Duration::from_secs(2));
+        StartCommand { now, ..command }
+    };
+    let first = opened(&decide(&[None, None], &ask("b@example.com", at(0)))).clone();
+    let kind = |second, latest: Option<&Verification>| {
+        accepted(&decide(&[Some(&first), latest], &ask(second, at(1)))).kind
+    };
+    assert_eq!(kind("b@example.com", Some(&first)), AcceptedKind::Repeated);
+    assert_eq!(kind("c@example.com", None), AcceptedKind::CoolingDown);
+}
+
+#[test]
+fn a_verification_is_masked_when_none_of_its_addresses_can_be_read() {
+    let mut verification = opened(&decide(&[None, None], &to(&[ALICE, BOB]))).clone();
+    verification.destinations[0].recipient = StoredRecipient::Nobody;
+    verification.end(Status::Canceled, at(1));
+    assert_eq!(verification.sweep_at(), at(1) + verification.terms.keep_recipient);
+    verification.destinations[1].recipient = StoredRecipient::Masked("+1********01".into());
+    assert_eq!(verification.sweep_at(), at(1) + verification.terms.keep_record);
+}
