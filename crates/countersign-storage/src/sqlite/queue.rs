@@ -268,6 +268,19 @@ mod tests {
         assert_eq!(queue.pop(10).unwrap(), [0, 20, 30, 40, 1, 21, 2, 22, 3, 23]);
     }
 
+    /// Shows: O3.
+    #[test]
+    fn of_four_full_lanes_the_last_two_keep_a_quarter_each() {
+        let queue = Queue::new(10);
+        queue.push(Lane::Owed, None, 0).unwrap();
+        for (lane, first) in [(Lane::Urgent, 100), (Lane::Normal, 200), (Lane::Last, 300)] {
+            (first..first + 10).for_each(|n| assert_eq!(queue.push(lane, None, n), Ok(None)));
+        }
+        assert_eq!(queue.pop(8).unwrap(), [0, 100, 101, 102, 200, 201, 300, 301]);
+        (10..20).for_each(|n| assert_eq!(queue.push(Lane::Owed, None, n), Ok(None)));
+        assert_eq!(queue.pop(8).unwrap(), [10, 11, 12, 13, 202, 203, 302, 303]);
+    }
+
     #[test]
     fn what_is_owed_goes_before_all_and_is_never_refused() {
         let (queue, loud) = (Queue::new(2), tenant("loud"));
