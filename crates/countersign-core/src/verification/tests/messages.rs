@@ -10,7 +10,9 @@ const DAY: u64 = 24 * 3600;
 
 fn sent(at_seconds: &[u64]) -> RecipientLedger {
     let mut ledger = RecipientLedger::default();
-    at_seconds.iter().for_each(|seconds| ledger.record_send(at(*seconds)));
+    for seconds in at_seconds {
+        ledger.record_send(at(*seconds));
+    }
     ledger
 }
 

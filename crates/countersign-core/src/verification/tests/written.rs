@@ -278,3 +278,15 @@ fn a_verification_is_masked_when_none_of_its_addresses_can_be_read() {
     verification.destinations[1].recipient = StoredRecipient::Masked("+1********01".into());
     assert_eq!(verification.sweep_at(), at(1) + verification.terms.keep_record);
 }
+
+#[test]
+fn of_two_first_messages_the_later_one_may_have_an_address_more() {
+    let both = to(&[ALICE, BOB]);
+    let later = StartCommand { purpose: Purpose::parse("two").unwrap(), ..both };
+    let two = Ledgers { recipients: vec![RecipientLedger::default(); 2], ..Ledgers::default() };
+    let states = vec![first_time(), StartState { latest: vec![None, None], ledgers: two }];
+    let changes = enrolled(vec![to(&[ALICE]), later], states);
+    let mut starts: Vec<_> = changes.ledgers.iter().map(|(_, l)| l.windows(at(0)).starts_day).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, [1, 2]);
+}
