@@ -6,6 +6,7 @@
 
 mod build;
 mod find;
+mod guess;
 mod list;
 mod report;
 mod rewrite;
