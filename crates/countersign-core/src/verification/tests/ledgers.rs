@@ -1,10 +1,13 @@
 //! Ledgers by themselves: what counts, until when, what is told about it, and when a row may go.
 
 use super::*;
+use crate::verification::ledger::Failure;
 
 const DAY: u64 = 24 * 3600;
 /// A sum is kept by quarters of an hour; `at(0)` begins one.
 const QUARTER: u64 = 900;
+/// From nobody knows where.
+const FAILURE: Failure = Failure { client: None, reserved: false, at: None };
 
 fn caps() -> Caps {
     Caps { tenant_spend_per_day_micros: Some(100), ..Caps::default() }
@@ -60,7 +63,7 @@ fn a_ledger_may_go_when_its_newest_entry_counts_no_longer() {
     assert_eq!(recipient.forget_at(), Some(at(20 + DAY)));
     recipient.record_return(&Caps::default().recipient, at(30));
     assert_eq!(recipient.forget_at(), Some(at(30 + DAY)));
-    recipient.record_failure(&Caps::default().recipient, at(40));
+    recipient.record_failure(&Caps::default().recipient, FAILURE, at(40));
     assert_eq!(recipient.forget_at(), Some(at(40 + 30 * DAY)), "a row of failures is kept");
     assert!(recipient.record_success());
     assert_eq!(recipient.forget_at(), Some(at(40 + DAY)));
@@ -77,7 +80,7 @@ fn a_ledger_may_go_when_its_newest_entry_counts_no_longer() {
 fn only_a_row_of_failures_ends_with_a_success() {
     let mut recipient = RecipientLedger::default();
     assert!(!recipient.record_success());
-    recipient.record_failure(&Caps::default().recipient, at(0));
+    recipient.record_failure(&Caps::default().recipient, FAILURE, at(0));
     assert_eq!([recipient.record_success(), recipient.record_success()], [true, false]);
 }
 
