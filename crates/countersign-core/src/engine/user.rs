@@ -110,7 +110,7 @@ pub enum PutUser {
     Stale,
     /// Another user has the name and keeps it.
     NameTaken,
-    /// An address is claimed by as many others as may: see [`room_for_claim`].
+    /// An address is claimed by as many others as may: see [`Claimants::room`].
     AddressFull,
 }
 

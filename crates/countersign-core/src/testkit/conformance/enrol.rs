@@ -7,6 +7,7 @@ use crate::engine::{
     StoredUser, UserIndex,
 };
 use crate::policy::Caps;
+use crate::testkit::ManualClock;
 use crate::testkit::bench::*;
 use crate::testkit::commands::directory;
 
@@ -51,6 +52,17 @@ pub(super) async fn a_user_and_their_first_messages_are_there_together<F: Engine
     let code = bench.code(sent[1].verification.id).await;
     assert_eq!(bench.claim().await.len(), 2);
     assert!(is_right(&bench.check(sent[1].verification.id, &code).await));
+}
+
+/// Shows: I6.
+pub(super) async fn an_enrolment_under_a_clock_set_back_is_of_the_stores_time<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.at_second(3_600);
+    let latest = bench.open(BOB).await.created_at;
+    bench.clock = ManualClock::default();
+    let EnrolOutcome::Enrolled(sent) = give(&bench, enrol(&bench)).await else { panic!("enrolled") };
+    let created: Vec<_> = sent.iter().map(|accepted| accepted.verification.created_at).collect();
+    assert_eq!(created, [latest, latest]);
 }
 
 /// The first message left, the second was refused, and there was no user.

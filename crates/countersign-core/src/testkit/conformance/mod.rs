@@ -180,6 +180,8 @@ macro_rules! conformance_cases {
             time::a_sweep_takes_no_more_than_it_asked_for,
             time::e12_clearing_up_gives_each_kind_its_own_share,
             time::a_clock_set_back_gives_no_code_more_life,
+            time::a_clock_set_back_ends_nothing_before_it_began,
+            enrol::an_enrolment_under_a_clock_set_back_is_of_the_stores_time,
             time::a_clock_set_back_shortens_no_cool_down_and_frees_no_counter,
             time::the_high_water_mark_is_the_latest_instant_committed,
             admin::a_list_is_newest_first_and_comes_in_pages,

@@ -159,6 +159,17 @@ pub(super) async fn a_clock_set_back_shortens_no_cool_down_and_frees_no_counter<
     assert_eq!(windows.starts_hour, 2);
 }
 
+/// Shows: I6.
+pub(super) async fn a_clock_set_back_ends_nothing_before_it_began<F: EngineFixture>() {
+    let mut bench = Bench::<F>::new().await;
+    bench.at_second(3_600);
+    let verification = bench.open(ALICE).await;
+    bench.clock = ManualClock::default();
+    bench.cancel(verification.id).await;
+    let ended = bench.record(verification.id).await.verification;
+    assert_eq!((ended.status, ended.ended_at), (Status::Canceled, Some(verification.created_at)));
+}
+
 pub(super) async fn the_high_water_mark_is_the_latest_instant_committed<F: EngineFixture>() {
     let bench = Bench::<F>::new().await;
     let engine = bench.engine();

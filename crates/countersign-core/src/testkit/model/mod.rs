@@ -4,8 +4,8 @@
 //! independent writing of the rules; everything that can be seen of both is compared. A failure is
 //! shrunk to the shortest sequence that still differs and printed with the seed it was drawn from.
 //!
-//! - `COUNTERSIGN_MODEL_CASES`: how many sequences (10 000).
-//! - `COUNTERSIGN_MODEL_SEED`: from which seed (0).
+//! - `COUNTERSIGN_MODEL_CASES`: how many sequences (10 000), in two tests.
+//! - `COUNTERSIGN_MODEL_SEED`: from which seed the first half is drawn (0); the other from the next.
 
 mod book;
 mod cast;
@@ -84,21 +84,27 @@ macro_rules! storage_model {
         /// Shows: I2, I5, I6, R5, A1, A3.
         #[test]
         fn the_engine_agrees_with_the_model() {
-            $crate::testkit::model::run::<$fixture>();
+            $crate::testkit::model::run::<$fixture>(0);
+        }
+
+        /// The other half of the sequences: two cores are busy with both.
+        #[test]
+        fn the_engine_agrees_with_the_model_again() {
+            $crate::testkit::model::run::<$fixture>(1);
         }
     };
 }
 
-/// Draws sequences and walks an engine through them.
+/// Draws one half of the sequences and walks an engine through them.
 ///
 /// # Panics
 /// The engine and the model differ.
-pub fn run<F: EngineFixture>() {
+pub fn run<F: EngineFixture>(half: u64) {
     let number = |name: &str| -> Option<u64> {
         std::env::var(name).ok().map(|text| text.parse().expect("a number of sequences, or a seed"))
     };
-    let cases = number("COUNTERSIGN_MODEL_CASES").unwrap_or(10_000);
-    let seed = number("COUNTERSIGN_MODEL_SEED").unwrap_or(0);
+    let cases = number("COUNTERSIGN_MODEL_CASES").unwrap_or(10_000) / 2;
+    let seed = number("COUNTERSIGN_MODEL_SEED").unwrap_or(0) + half;
     let config = Config {
         cases: u32::try_from(cases).expect("fewer sequences than that"),
         failure_persistence: None,

@@ -184,7 +184,8 @@ async fn the_hook_gets_the_new_password_once_and_only_after_the_proof() {
 /// Shows: N9.
 #[tokio::test]
 async fn a_clients_country_is_a_trusted_proxys_word_only() {
-    let options = json!({ "client_country_header": "CF-IPCountry", "blocked_client_countries": ["kp"] });
+    let options =
+        json!({ "client_country_header": "CF-IPCountry", "blocked_client_countries": ["sy", "kp"] });
     let mut app = App::with(&options);
     let body = json!({ "phone": PHONE, "password": "pw" }).to_string();
     let from = [("cf-ipcountry", "KP")];
