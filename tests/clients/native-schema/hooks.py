@@ -9,6 +9,7 @@ NOT_OF_THE_FORM = (
     "is not set up for this tenant",
     "only a trusted call ends a hold",
     "a hold ends by a proof on another channel",
+    "bytes of names and values",
 )
 
 

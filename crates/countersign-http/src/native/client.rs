@@ -17,10 +17,10 @@ pub(super) struct Client {
     /// The end user's IP address.
     #[schema(value_type = Option<IpText>, example = "203.0.113.7")]
     ip: Option<String>,
-    /// The caller's own name for the device, at most 255 bytes.
+    /// The caller's own name for the device, at most 255 characters.
     #[schema(max_length = 255)]
     device_id: Option<String>,
-    /// The browser's `User-Agent`, at most 1,024 bytes.
+    /// The browser's `User-Agent`, at most 1,024 characters.
     #[schema(max_length = 1024)]
     user_agent: Option<String>,
     /// Whether the caller has known this user before.

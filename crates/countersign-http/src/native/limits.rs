@@ -16,11 +16,11 @@ pub(super) fn context(pairs: &BTreeMap<String, String>) -> Result<(), Problem> {
         return Err(Problem::malformed("context", format!("may have {CONTEXT_PAIRS} pairs")));
     }
     for (name, value) in pairs {
-        if !(1..=CONTEXT_NAME).contains(&name.len()) {
-            return Err(Problem::malformed("context", format!("a name has 1 to {CONTEXT_NAME} bytes")));
+        if !(1..=CONTEXT_NAME).contains(&name.chars().count()) {
+            return Err(Problem::malformed("context", format!("a name has 1 to {CONTEXT_NAME} characters")));
         }
-        if value.len() > CONTEXT_VALUE {
-            let detail = format!("a value has at most {CONTEXT_VALUE} bytes");
+        if value.chars().count() > CONTEXT_VALUE {
+            let detail = format!("a value has at most {CONTEXT_VALUE} characters");
             return Err(Problem::malformed(format!("context.{name}"), detail));
         }
     }
@@ -40,8 +40,8 @@ pub(super) fn metadata(pairs: &BTreeMap<String, String>) -> Result<(), Problem> 
 
 /// A text that is only so long.
 pub(super) fn text(field: &'static str, text: Option<&str>, max: usize) -> Result<(), Problem> {
-    if text.is_some_and(|text| text.len() > max) {
-        return Err(Problem::malformed(field, format!("may have {max} bytes")));
+    if text.is_some_and(|text| text.chars().count() > max) {
+        return Err(Problem::malformed(field, format!("may have {max} characters")));
     }
     Ok(())
 }
@@ -60,6 +60,10 @@ mod tests {
         assert!(context(&pairs(9, 1, 1)).is_err());
         assert!(context(&pairs(1, 65, 1)).is_err());
         assert!(context(&pairs(1, 1, 257)).is_err());
+        assert!(
+            context(&BTreeMap::from([("ж".repeat(64), "字".repeat(256))])).is_ok(),
+            "characters, as JSON has them"
+        );
         assert!(context(&BTreeMap::from([(String::new(), "v".into())])).is_err());
     }
 

@@ -75,7 +75,7 @@ pub(super) struct StartRequest {
     #[schema(value_type = Option<Address>, example = "ann@example.com")]
     ends_hold_of: Option<String>,
     /// What the code is bound to besides, e.g. `amount` and `payee`; a check must repeat it exactly.
-    /// At most 8 pairs, names of 1 to 64 bytes, values of at most 256 bytes.
+    /// At most 8 pairs, names of 1 to 64 characters, values of at most 256.
     #[serde(default)]
     #[schema(value_type = ContextPairs)]
     context: BTreeMap<String, String>,
