@@ -53,6 +53,7 @@ use calls::Calls;
 use error::Problem;
 use params::Parameters;
 use passwords::{Register, ResetPassword};
+use readings::refuse_another;
 use request::{Login, SendEmail, SendSms, ValidateEmail, ValidateSms};
 use response::{failure, success};
 use signed::Signed;
@@ -149,6 +150,7 @@ impl Api {
         match &signed {
             Some(signed) => {
                 let keep_until = self.door.authenticate(caller, signed)?;
+                refuse_another(call, signed, caller)?;
                 self.calls.services.admit(&caller.tenant, Asker::Known)?;
                 if let Wanted::Login(login) = &wanted {
                     has_effect = self.calls.may_log_in(caller, login).await?;

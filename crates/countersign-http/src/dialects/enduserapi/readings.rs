@@ -19,7 +19,8 @@ const CODE: std::ops::RangeInclusive<usize> = 4..=10;
 /// How many digits a calling code has.
 const COUNTRY: std::ops::RangeInclusive<usize> = 1..=3;
 
-/// Refuses what another call would take for its own. Two readings are let be, because honest requests have
+/// Refuses what another call would take for its own. It is asked of what is rightly signed only: a stranger would
+/// have every country's numbering plan looked at. Two readings are let be, because honest requests have
 /// them: a send as a validation of a shorter number, which is a guess like any other; and a validation as a send
 /// to a longer number, in another country whose numbers are that long. Either spends the `random` of both.
 pub(super) fn refuse_another(call: CallName, signed: &Signed, caller: &Caller) -> Result<(), Problem> {

@@ -11,7 +11,6 @@ use super::error::{Field, Problem};
 use super::form::{RawPhone, calling_code, consume, fenced_code, fenced_email, required};
 use super::kinds::{CodeType, EmailType};
 use super::params::Parameters;
-use super::readings::refuse_another;
 use super::signed::{Signed, Stamp};
 
 /// `sendPhoneSmsCode`
@@ -40,7 +39,6 @@ impl SendSms {
             &[country, phone, code_type, random, ts],
             &stamp,
         );
-        refuse_another(CallName::SendPhoneSmsCode, &signed, caller)?;
         Ok((Self { phone: raw, country: country.to_owned(), code_type: kind }, signed))
     }
 }
@@ -86,7 +84,6 @@ impl ValidateSms {
             ],
             &stamp,
         );
-        refuse_another(CallName::ValidateSmsCode, &signed, caller)?;
         let country = p.get("internationalCode").map(str::to_owned);
         Ok((Self { phone: raw, code: parsed, country, code_type: kind, consume }, signed))
     }
@@ -126,7 +123,6 @@ impl Login {
             &[country, phone, code, random],
             &stamp,
         );
-        refuse_another(CallName::PhoneSmsCodeLogin, &signed, caller)?;
         Ok((Self { phone: raw, code: parsed, country: country.to_owned() }, signed))
     }
 }

@@ -54,7 +54,7 @@ async fn longest_wait(engine: Arc<dyn Engine>, starts: Vec<StartCommand>, done: 
 
 /// Shows: F10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute: a million rows"]
+#[ignore = "measures, with a million rows; run by `cargo xtask test long`"]
 async fn f10_a_list_by_status_over_a_million_rows_takes_fifty_milliseconds_a_page() {
     let bench = Store::bench(busy());
     bench.open(ALICE).await;
@@ -80,7 +80,7 @@ async fn f10_a_list_by_status_over_a_million_rows_takes_fifty_milliseconds_a_pag
 
 /// Shows: F10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute: 100,000 rows"]
+#[ignore = "measures, with 100,000 rows; run by `cargo xtask test long`"]
 async fn f10_a_list_of_an_address_that_joined_a_hundred_thousand_takes_a_tenth_of_a_second_a_page() {
     let bench = Store::bench(busy());
     bench.cancel(bench.open(ALICE).await.id).await;
@@ -108,7 +108,7 @@ async fn f10_a_list_of_an_address_that_joined_a_hundred_thousand_takes_a_tenth_o
 
 /// Shows: F15.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute: 100,000 rows"]
+#[ignore = "measures, with 100,000 rows; run by `cargo xtask test long`"]
 async fn f15_while_a_hundred_thousand_rows_are_erased_nobody_waits_for_250_milliseconds() {
     let bench = Store::bench(busy());
     bench.open(ALICE).await;
@@ -175,7 +175,7 @@ async fn quiet_p99(bench: &Arc<Bench<Store>>, times: u32, round: u32) -> Duratio
 
 /// Shows: O4, F15.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute"]
+#[ignore = "measures for a minute; run by `cargo xtask test long`"]
 async fn o4_a_tenant_at_ten_times_its_quota_costs_another_one_a_fifth_at_most() {
     let bench = Arc::new(Store::bench(busy()));
     let (mut within, mut beyond) = (Vec::new(), Vec::new());
@@ -227,7 +227,7 @@ async fn starts_a_second(bench: &Arc<Bench<Store>>, failing: u32, round: u32) ->
 
 /// Shows: E2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute"]
+#[ignore = "measures for a minute; run by `cargo xtask test long`"]
 async fn e2_ten_failing_commands_a_second_slow_nobody_down() {
     let bench = Arc::new(Store::bench(busy()));
     let (mut without, mut with) = (Vec::new(), Vec::new());

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::app::{SECRET, USER_DOMAIN};
 use crate::dialects::enduserapi::auth::Caller;
-use crate::dialects::enduserapi::config::{SignatureScheme, UserDomain};
+use crate::dialects::enduserapi::config::{CallName, SignatureScheme, UserDomain};
 use crate::dialects::enduserapi::params::Parameters;
+use crate::dialects::enduserapi::readings::refuse_another;
 use crate::dialects::enduserapi::request::{Login, SendEmail, SendSms, ValidateEmail, ValidateSms};
 use crate::dialects::enduserapi::signed::Signed;
 
@@ -73,13 +74,14 @@ impl Call {
             query.extend(["&", name, "=", value]);
         }
         let p = Parameters::read(Some(&query), &HeaderMap::new(), b"").ok()?;
-        match self {
-            Self::SendSms => SendSms::parse(&p, caller).ok().map(|(_, signed)| signed),
-            Self::ValidateSms => ValidateSms::parse(&p, caller).ok().map(|(_, signed)| signed),
-            Self::Login => Login::parse(&p, caller).ok().map(|(_, signed)| signed),
-            Self::SendEmail => SendEmail::parse(&p, caller).ok().and_then(|(_, signed)| signed),
-            Self::ValidateEmail => ValidateEmail::parse(&p, caller).ok().and_then(|(_, signed)| signed),
-        }
+        let (call, signed) = match self {
+            Self::SendSms => (CallName::SendPhoneSmsCode, SendSms::parse(&p, caller).ok()?.1),
+            Self::ValidateSms => (CallName::ValidateSmsCode, ValidateSms::parse(&p, caller).ok()?.1),
+            Self::Login => (CallName::PhoneSmsCodeLogin, Login::parse(&p, caller).ok()?.1),
+            Self::SendEmail => (CallName::SendEmail, SendEmail::parse(&p, caller).ok()?.1?),
+            Self::ValidateEmail => (CallName::ValidateEmailCode, ValidateEmail::parse(&p, caller).ok()?.1?),
+        };
+        refuse_another(call, &signed, caller).ok().map(|()| signed)
     }
 
     /// Values that are nearly, and often exactly, what the call takes.

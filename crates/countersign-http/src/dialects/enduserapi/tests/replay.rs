@@ -202,6 +202,24 @@ async fn f6_logins_of_a_held_number_are_not_remembered() {
     }
 }
 
+/// Rightly signed, with a `random` that begins with digits: the number is too short to tell the send from a login to
+/// another country. Nobody is told that who has not signed.
+/// Shows: F23.
+#[tokio::test]
+async fn f23_a_signed_send_that_is_a_login_too_is_refused_on_the_wire() {
+    let domain = json!({ "countries": ["44", "86"] });
+    let mut app = App::build(Setup { domain, ..Setup::default() });
+    let send = |random: &str| format!("codeType=1&internationalCode=86&phone=4412345&random={random}");
+    let ambiguous = send("678abcdefghijklm");
+    assert_eq!(app.make("sendPhoneSmsCode", &ambiguous).await.code(), 5019);
+    let signed = app.signed("sendPhoneSmsCode", &ambiguous);
+    let (unsigned, _) = signed.split_once("&signature=").unwrap();
+    let forged = format!("{unsigned}&signature={}", "0".repeat(64));
+    assert_eq!(app.post("sendPhoneSmsCode", &forged).await.code(), 5420);
+    assert_eq!(app.make("sendPhoneSmsCode", &send("a678bcdefghijklm")).await.code(), 200);
+    assert_eq!(app.sent().await.len(), 1);
+}
+
 /// Shows: F23.
 #[tokio::test]
 async fn f23_a_random_is_good_for_one_call_of_any_kind() {
