@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::auth::Caller;
 use super::error::Problem;
-use super::request::{parse_email, parse_phone};
+use super::request::{USER_ID_MAX, parse_email, parse_phone};
 use crate::hooks::LookupHook;
 use crate::json::{self, Member};
 
@@ -42,9 +42,14 @@ pub(super) async fn bound(directory: &Directory, caller: &Caller, username: &str
             user: directory.account(&user.id),
             addresses: addresses(user.email, user.phone).collect(),
         },
-        // No user of the directory has such an id.
-        _ => Bound { addresses: asked, user: directory.account(&format!("\0{username}")) },
+        _ => Bound { addresses: asked, user: directory.account(&id_beyond(username)) },
     })
+}
+
+/// An id that no user has: whoever names the user of a call has fewer characters for it. Otherwise a code that a name
+/// asked for could prove the address of somebody who was given such an id.
+fn id_beyond(username: &str) -> String {
+    "\0".repeat(USER_ID_MAX + 1) + username
 }
 
 /// Both addresses as recipients, e-mail first.
@@ -81,4 +86,16 @@ async fn ask(hook: &dyn LookupHook, caller: &Caller, username: &str) -> Result<V
         tracing::warn!(tenant, "a directory hook answered an address that cannot be used");
     }
     Ok(usable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shows: F3.
+    #[test]
+    fn f3_what_stands_for_a_name_of_the_hooks_is_no_users_id() {
+        assert!(id_beyond("v").chars().count() > USER_ID_MAX);
+        assert_ne!(id_beyond("v"), id_beyond("w"));
+    }
 }

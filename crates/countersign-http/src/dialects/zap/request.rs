@@ -20,7 +20,7 @@ const EMAIL_MAX: usize = 320;
 /// The most characters of a one-time password; the platform's samples have 5, 6 and 11.
 const OTP_MAX: usize = 20;
 /// The most characters of a user's id.
-const USER_ID_MAX: usize = 200;
+pub(super) const USER_ID_MAX: usize = 200;
 
 /// `POST /v1/otp/`.
 pub(super) struct Generate {
